@@ -1,0 +1,157 @@
+"""What waiting messages ask for: new work, a follow-up, an answer, a stop. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import TypeAdapter
+
+from core.activities import Elicitation
+from core.events import Chosen, Deleted, Edited, Incoming, Said, SessionOpened, StopAsked
+from core.ids import MessageRef
+from core.session import AnswerGiven, Given, Prompted, Session, SessionEvent, StopRequested
+
+_INCOMING: TypeAdapter[Incoming] = TypeAdapter(Incoming)
+
+_STOP = re.compile(
+    r"(please\s+)?(stop|halt|cancel|abort)(\s+(it|this|that|now|please|working))*\s*[.!]*", re.I
+)
+_OPTION = re.compile(r"(?<!\S)(repo|branch|model)[=:]([\w./-]+)(?!\S)", re.I)
+
+
+def dump_incoming(incoming: Incoming) -> dict[str, object]:
+    """The event as JSON-able data, for the inbox."""
+    dumped: dict[str, object] = _INCOMING.dump_python(incoming, mode="json")
+    return dumped
+
+
+def load_incoming(data: object) -> Incoming:
+    """The opposite of `dump_incoming`."""
+    return _INCOMING.validate_python(data)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An inbox row nobody has taken yet."""
+
+    seq: int
+    incoming: Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a message said with `repo=`, `branch=` and `model=`."""
+
+    repo: str | None = None
+    branch: str | None = None
+    model: str | None = None
+
+
+def fold(waiting: Sequence[Waiting]) -> list[Waiting]:
+    """Apply edits and deletions to messages that wait beside them; what is left is in order.
+
+    An edit of a message that was taken long ago stays: it is a correction.
+    """
+    held: list[Waiting] = []
+    for row in waiting:
+        match row.incoming.event:
+            case Edited(message=message, text=text) if (found := _index(held, message)) is not None:
+                said = held[found].incoming
+                held[found] = replace(held[found], incoming=replace(said, event=_reworded(said, text)))
+            case Deleted(message=message) if (found := _index(held, message)) is not None:
+                del held[found]
+            case Deleted():  # Taken already, or never ours: nothing to withdraw.
+                continue
+            case _:
+                held.append(row)
+    return held
+
+
+def _index(held: Sequence[Waiting], message: MessageRef) -> int | None:
+    for index, row in enumerate(held):
+        if row.incoming.message == message and isinstance(row.incoming.event, Said):
+            return index
+    return None
+
+
+def _reworded(incoming: Incoming, text: str) -> Said:
+    said = incoming.event
+    return replace(said, text=text) if isinstance(said, Said) else Said(text)
+
+
+def is_stop(text: str) -> bool:
+    """Whether a message is the word stop, in one of the ways people say it, and nothing else."""
+    return _STOP.fullmatch(text.strip()) is not None
+
+
+def options_of(text: str) -> Options:
+    """The options in a message, the last of a kind wins; `repo:` is read like `repo=`."""
+    found = {name.lower(): value for name, value in _OPTION.findall(text)}
+    return Options(**found)
+
+
+def without_options(text: str) -> str:
+    """The message as the agent should read it."""
+    return re.sub(r"[ \t]{2,}", " ", _OPTION.sub("", text)).strip()
+
+
+def meaning(incoming: Incoming, session: Session) -> SessionEvent | None:
+    """What one event means for a session as it stands. None: nothing that anybody waits for."""
+    match incoming.event:
+        case StopAsked():
+            return StopRequested(incoming.author)
+        case Said(text=text) if is_stop(text):
+            return StopRequested(incoming.author)
+        case Said(text=text) if session.questions:
+            question = session.questions[0]
+            return AnswerGiven(question.id, incoming.author, read_answer(question, text))
+        case Chosen(elicitation=asked, value=value):
+            return _chosen(incoming, session, asked, value)
+        case Said() | Edited() | SessionOpened():
+            return Prompted(given_of(incoming))
+        case Deleted():
+            return None
+
+
+def _chosen(incoming: Incoming, session: Session, asked: str, value: str) -> SessionEvent:
+    for question in session.questions:
+        if question.id == asked:
+            return AnswerGiven(question.id, incoming.author, label_of(question, value))
+    # Too late: somebody was quicker. It still says something, so the agent hears it.
+    return Prompted(Given(incoming.key, incoming.author, value, incoming.message))
+
+
+def given_of(incoming: Incoming) -> Given:
+    """What the agent is to read of this event."""
+    match incoming.event:
+        case Said(text=text, attachments=attachments):
+            unseen = [f"(I could not see {one.name}: {one.unseen}.)" for one in attachments if one.unseen]
+            return _given(incoming, "\n".join([text, *unseen]))
+        case Edited(text=text):
+            return _given(incoming, f"Correction of my earlier message, it now reads: {text}")
+        case Chosen(value=value):
+            return _given(incoming, value)
+        case SessionOpened(prompt_context=context):
+            return _given(incoming, context)
+        case StopAsked() | Deleted():
+            return _given(incoming, "")
+
+
+def _given(incoming: Incoming, text: str) -> Given:
+    return Given(incoming.key, incoming.author, text.strip(), incoming.message)
+
+
+def label_of(question: Elicitation, value: str) -> str:
+    """The words of the option with this value; the value itself if there is none."""
+    return next((option.label for option in question.options if option.value == value), value)
+
+
+def read_answer(question: Elicitation, text: str) -> str:
+    """Free text as the option it names, leniently: number, label or value in any case; else as it is."""
+    plain = re.sub(r"[^\w./ -]", "", text).strip().lower()
+    if plain.isdigit() and 1 <= int(plain) <= len(question.options):
+        return question.options[int(plain) - 1].label
+    for option in question.options:
+        if plain in (option.label.lower(), option.value.lower()):
+            return option.label
+    return text.strip()

@@ -1,0 +1,181 @@
+"""The borders of the core: what it asks of platforms, trackers and agents."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.activities import Author, Fate
+from core.events import AgentEvent, Incoming, ThreadMessage
+from core.ids import ElicitationId, MessageRef, ThreadRef
+
+Payload = Mapping[str, Any]
+"""What a surface sends for one message, JSON-able; only that surface looks inside."""
+
+
+class Receipt(StrEnum):
+    """What became of an incoming event; all of them are answered with 200."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+
+
+class Inbox(Protocol):
+    async def accept(self, incoming: Incoming) -> Receipt:
+        """Store `incoming` for good, in one transaction, before the platform is answered.
+
+        Raises:
+            StoreUnavailable: Nothing was stored; answer 503 so that the platform sends it again.
+        """
+        ...
+
+
+class ChatSurface(Protocol):
+    """A place to talk. All methods may raise `core.errors.DeliveryError`; none retries by itself."""
+
+    async def post(self, thread: ThreadRef, payload: Payload, *, key: str, again: bool) -> str:
+        """Post a new message and return its id.
+
+        Args:
+            key: Identifies this post for ever.
+            again: An earlier attempt with the same key may have got through. Where the platform lets
+                us read back, look for it first and return its id instead of posting twice.
+        """
+        ...
+
+    async def edit(self, message: MessageRef, payload: Payload) -> None:
+        """Replace a message of ours. Safe to repeat."""
+        ...
+
+    async def react(self, message: MessageRef, *, add: Fate | None, remove: Fate | None) -> None:
+        """Move our reaction on a person's message from one fate to the next. Safe to repeat."""
+        ...
+
+
+class ThreadReader(Protocol):
+    """What the core asks about a thread. Raises `core.errors.DeliveryError` like `ChatSurface`."""
+
+    async def history(self, thread: ThreadRef) -> Sequence[ThreadMessage]:
+        """What was said in the thread so far, oldest first, ours included, at most the last 50."""
+        ...
+
+    async def permalink(self, message: MessageRef) -> str:
+        """Address of the message for people."""
+        ...
+
+    async def person(self, author: Author) -> Author:
+        """The same person with name and e-mail filled in as far as the platform tells."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedIssue:
+    """An issue in the tracker. `id` is the tracker's own, `identifier` what people say ("ENG-142")."""
+
+    id: str
+    identifier: str
+    title: str
+    url: str
+    branch_name: str | None
+    team: str
+
+
+class Tracker(Protocol):
+    """Linear, as the service needs it beside the mirror.
+
+    All methods may be repeated after a failure. They raise `core.errors`: `TryLater` and `Throttled` for
+    passing trouble, `TargetGone` when access was revoked, `Refused` when it will never work.
+    """
+
+    async def find_meant(
+        self, *, text: str, thread_url: str | None, requester: Author
+    ) -> TrackedIssue | None:
+        """The issue that `text` names, or that the thread is linked to already."""
+        ...
+
+    async def create_issue(
+        self, *, id: str, title: str, description: str, team: str | None, requester: Author
+    ) -> TrackedIssue:
+        """Create the issue with this UUID, or return it if it is there; `team` is a key or None."""
+        ...
+
+    async def find_issue(self, id: str) -> TrackedIssue:
+        """The issue with this id or identifier."""
+        ...
+
+    async def open_session(self, issue: TrackedIssue, *, thread_url: str | None, again: bool) -> str:
+        """Open an agent session on the issue and return its id.
+
+        Args:
+            thread_url: Address of the thread; shown as a link, and how `again` recognises our session.
+            again: An earlier call may have got through: look for its session first.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """How to open an agent.
+
+    Attributes:
+        agent_session: UUID of the agent's own session, chosen by us.
+        workspace: The clone it works in.
+        home: Folder for its configuration and transcript; survives restarts.
+        guidance: Text added to its system prompt.
+        model: None for the configured default.
+        resume: The agent session existed before: go on with it (and with a turn cut short by a crash).
+    """
+
+    agent_session: str
+    workspace: Path
+    home: Path
+    guidance: str
+    model: str | None = None
+    resume: bool = False
+
+
+class AgentRun(Protocol):
+    """One living agent.
+
+    Attributes:
+        known_prompts: Uuids of prompts that were in its transcript when it was resumed.
+        continues: A turn that a crash cut short goes on by itself, or its end is about to be reported.
+    """
+
+    @property
+    def known_prompts(self) -> frozenset[str]: ...
+
+    @property
+    def continues(self) -> bool: ...
+
+    async def prompt(self, uuid: str, text: str) -> None:
+        """Give it `text`, to start a turn or into the running one. The same uuid twice is one prompt."""
+        ...
+
+    async def answer(self, question: ElicitationId, answer: str) -> None:
+        """Answer an `AgentAsked`. An unknown or answered question is ignored."""
+        ...
+
+    async def interrupt(self) -> None:
+        """Stop the turn, drop prompts that wait. Ends in `RunInterrupted` or another final event."""
+        ...
+
+    def events(self) -> AsyncIterator[AgentEvent]:
+        """Everything it does, once; ends after `close` or `AgentDied`."""
+        ...
+
+    async def close(self) -> None:
+        """End it and its whole process tree. Safe to repeat."""
+        ...
+
+
+class AgentRunner(Protocol):
+    async def open(self, spec: RunSpec) -> AgentRun:
+        """Start or resume an agent.
+
+        Raises:
+            AgentError: It cannot run, and why.
+        """
+        ...

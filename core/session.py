@@ -1,0 +1,268 @@
+"""The life cycle of a session: `step(session, event)` decides what is logged and done next. Pure.
+
+Rules that hold for any order of events (tests/core/test_session.py):
+an open turn gets exactly one terminal activity, and nothing is logged for it afterwards; a stop always
+ends in one closing activity; a prompt that arrives while stopping waits for the next turn; the first answer
+to a question wins.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from pydantic import TypeAdapter
+
+from core.activities import (
+    Answered,
+    Author,
+    Elicitation,
+    Entry,
+    Error,
+    Fate,
+    FateChanged,
+    Outcome,
+    Prompt,
+    Response,
+    TurnEnded,
+    TurnStarted,
+)
+from core.ids import ElicitationId, EntryKey, MessageRef, TurnId
+
+
+class Status(StrEnum):
+    """Linear's statuses of an AgentSession; what we do not know is read as active."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    AWAITING_INPUT = "awaitingInput"
+    COMPLETE = "complete"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One thing a person said, on its way to the agent. `key` is the inbox key."""
+
+    key: str
+    author: Author
+    text: str
+    message: MessageRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What the next step depends on; everything else is in the log.
+
+    Attributes:
+        turn: The open turn, None between turns.
+        requester: Who asked for the open turn.
+        started_at: When it was opened, seconds since the epoch.
+        given: What this turn was given so far, in order.
+        handed: Keys of what went to the agent, one tuple for each prompt it was.
+        stopping: Who asked to stop it.
+        questions: Questions nobody has answered yet.
+    """
+
+    status: Status = Status.PENDING
+    turn: TurnId | None = None
+    requester: Author | None = None
+    started_at: float = 0.0
+    given: tuple[Given, ...] = ()
+    handed: tuple[tuple[str, ...], ...] = ()
+    stopping: Author | None = None
+    questions: tuple[Elicitation, ...] = ()
+
+
+# What happens to it.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnOpened:
+    turn: TurnId
+    given: tuple[Given, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prompted:
+    """A person said more while the turn is open."""
+
+    given: Given
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """These messages go to the agent, as one prompt."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something worth logging happened in the open turn."""
+
+    key: EntryKey
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The agent, or the service for it, needs an answer."""
+
+    question: Elicitation
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerGiven:
+    question: ElicitationId
+    by: Author
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    by: Author
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnClosed:
+    """The turn is over. `terminal` is what everybody is told."""
+
+    terminal: Response | Error
+    outcome: Outcome
+    at: float
+    cost_usd: float | None = None
+
+
+SessionEvent = TurnOpened | Prompted | HandedOver | Noted | Asked | AnswerGiven | StopRequested | TurnClosed
+
+# What is to be done.
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Log `entry` under `key`; a key that is there already is left as it is."""
+
+    key: EntryKey
+    entry: Entry
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """Give this to the running agent."""
+
+    given: Given
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Hand the answer to whoever asked."""
+
+    question: ElicitationId
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Stop the agent now."""
+
+
+Effect = Append | Steer | Resolve | Interrupt
+
+_SESSION: TypeAdapter[Session] = TypeAdapter(Session)
+
+
+def dump_session(session: Session) -> dict[str, object]:
+    """The session as JSON-able data, for the store."""
+    dumped: dict[str, object] = _SESSION.dump_python(session, mode="json")
+    return dumped
+
+
+def load_session(data: object) -> Session:
+    """The opposite of `dump_session`."""
+    return _SESSION.validate_python(data)
+
+
+def step(session: Session, event: SessionEvent) -> tuple[Session, tuple[Effect, ...]]:
+    """Decide. An event that makes no sense now changes nothing and has no effects."""
+    match event:
+        case TurnOpened():
+            return _open(session, event)
+        case Prompted(given=given) if _live(session):
+            opened = replace(session, given=(*session.given, given))
+            return opened, (_said(given), Steer(given))
+        case HandedOver(keys=keys) if _live(session):
+            fates = tuple(
+                _fate(one, Fate.DELIVERED) for one in session.given if one.key in keys and one.message
+            )
+            return replace(session, handed=(*session.handed, keys)), fates
+        case Noted(key=key, entry=entry) if _live(session):
+            return session, (Append(key, entry),)
+        case Asked(question=question) if _live(session):
+            return _ask(session, question)
+        case AnswerGiven(question=asked, by=by, answer=answer) if session.turn is not None:
+            return _answer(session, asked, by, answer)
+        case StopRequested(by=by) if _live(session):
+            return replace(session, stopping=by, questions=()), (Interrupt(),)
+        case TurnClosed() if session.turn is not None:
+            return _close(session, session.turn, event)
+        case _:  # Late or out of place: the turn it belongs to is over, or is being stopped.
+            return session, ()
+
+
+def _live(session: Session) -> bool:
+    return session.turn is not None and session.stopping is None
+
+
+def _open(session: Session, event: TurnOpened) -> tuple[Session, tuple[Effect, ...]]:
+    if session.turn is not None or not event.given:
+        return session, ()
+    requester = event.given[0].author
+    opened = Session(
+        status=Status.ACTIVE, turn=event.turn, requester=requester, started_at=event.at, given=event.given
+    )
+    start = Append(EntryKey(f"{event.turn}/start"), TurnStarted(turn=event.turn, author=requester))
+    return opened, (start, *(_said(given) for given in event.given))
+
+
+def _said(given: Given) -> Append:
+    entry = Prompt(author=given.author, body=given.text, message=given.message)
+    return Append(EntryKey(f"said/{given.key}"), entry, given.author.surface)
+
+
+def _fate(given: Given, fate: Fate) -> Append:
+    assert given.message is not None
+    return Append(EntryKey(f"fate/{given.key}/{fate}"), FateChanged(message=given.message, fate=fate))
+
+
+def _ask(session: Session, question: Elicitation) -> tuple[Session, tuple[Effect, ...]]:
+    if any(question.id == known.id for known in session.questions):
+        return session, ()
+    asking = replace(session, status=Status.AWAITING_INPUT, questions=(*session.questions, question))
+    return asking, (Append(EntryKey(f"asked/{question.id}"), question),)
+
+
+def _answer(
+    session: Session, asked: ElicitationId, by: Author, answer: str
+) -> tuple[Session, tuple[Effect, ...]]:
+    left = tuple(question for question in session.questions if question.id != asked)
+    if len(left) == len(session.questions):
+        return session, ()
+    answered = replace(session, questions=left, status=Status.AWAITING_INPUT if left else Status.ACTIVE)
+    entry = Answered(elicitation=asked, by=by, answer=answer)
+    return answered, (Append(EntryKey(f"answered/{asked}"), entry, by.surface), Resolve(asked, answer))
+
+
+def _close(session: Session, turn: TurnId, event: TurnClosed) -> tuple[Session, tuple[Effect, ...]]:
+    ended = TurnEnded(
+        turn=turn,
+        outcome=event.outcome,
+        elapsed_s=max(0, round(event.at - session.started_at)),
+        cost_usd=event.cost_usd,
+    )
+    status = Status.ERROR if isinstance(event.terminal, Error) else Status.COMPLETE
+    return Session(status=status), (
+        Append(EntryKey(f"{turn}/end"), event.terminal),
+        Append(EntryKey(f"{turn}/ended"), ended),
+        *(_fate(given, Fate.DONE) for given in session.given if given.message),
+    )
