@@ -1,0 +1,1 @@
+"""Linear: GraphQL client, webhooks, and the sink that shows a session there."""
