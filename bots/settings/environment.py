@@ -1,0 +1,230 @@
+"""The environment variables, group by group."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+
+from bots.settings.group import Group, matching
+from bots.settings.problems import KeyPath, did_you_mean, explain
+
+PREFIX = "THREADLINE_"
+# Marks every process of an agent's run, so also a Threadline that an agent starts to try it out.
+NOT_OURS = frozenset({f"{PREFIX}AGENT"})
+
+DATABASE = r"sqlite:///(?!:memory:).+|postgresql://.+"
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an address like https://example.com")
+    return value
+
+
+def _split(value: object) -> object:
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+Secret = SecretStr | None
+Address = Annotated[str, AfterValidator(_web_address)]
+_NO_SLASH = AfterValidator(lambda url: url.rstrip("/"))
+Positive = Annotated[float, Field(gt=0)]
+Whole = Annotated[int, Field(gt=0)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class Slack(Group):
+    """A Slack app: events over HTTP with a signing secret, or over Socket Mode with an app token."""
+
+    bot_token: Secret = None
+    signing_secret: Secret = None
+    signing_secret_previous: Secret = None
+    app_token: Secret = None
+    api_url: Annotated[Address, AfterValidator(lambda url: url.rstrip("/") + "/")] = "https://slack.com/api/"
+
+    @property
+    def on(self) -> bool:
+        return self.bot_token is not None
+
+    def half_set(self) -> Iterator[tuple[str, str]]:
+        if self.signing_secret_previous and not self.signing_secret:
+            yield "signing_secret", "SIGNING_SECRET_PREVIOUS is only for the time of a change"
+        elif self.on and not (self.signing_secret or self.app_token):
+            yield "signing_secret", f"Slack events need it, or {PREFIX}SLACK__APP_TOKEN for Socket Mode"
+        if (self.signing_secret or self.app_token) and not self.on:
+            yield "bot_token", "Slack needs the bot token (xoxb-...) beside what is set"
+
+
+class Teams(Group):
+    """A Bot Framework app for Microsoft Teams."""
+
+    app_id: str | None = None
+    app_password: Secret = None
+    tenant_id: str | None = None
+    openid_metadata_url: Address = "https://login.botframework.com/v1/.well-known/openidconfiguration"
+    token_url: Address | None = None
+    service_hosts: Words = ("smba.trafficmanager.net", "*.botframework.com")
+
+    @property
+    def on(self) -> bool:
+        return None not in (self.app_id, self.app_password, self.tenant_id)
+
+    def half_set(self) -> Iterator[tuple[str, str]]:
+        named = ("app_id", "app_password", "tenant_id")
+        if not self.on and any(getattr(self, name) for name in named):
+            yield from ((name, "Teams needs all three") for name in named if not getattr(self, name))
+
+
+class Linear(Group):
+    """An OAuth app of one Linear workspace, or a token somebody else looks after."""
+
+    client_id: str | None = None
+    client_secret: Secret = None
+    token: Secret = None
+    webhook_secret: Secret = None
+    webhook_secret_previous: Secret = None
+    api_url: Address = "https://api.linear.app/graphql"
+    team: str | None = None
+    app_name: str = "Threadline"
+
+    @property
+    def on(self) -> bool:
+        return bool(self.token or (self.client_id and self.client_secret))
+
+    def half_set(self) -> Iterator[tuple[str, str]]:
+        if self.client_id and not self.client_secret:
+            yield "client_secret", f"{PREFIX}LINEAR__CLIENT_ID needs it"
+        elif self.client_secret and not self.client_id:
+            yield "client_id", f"{PREFIX}LINEAR__CLIENT_SECRET needs it"
+        elif self.webhook_secret and not self.on:
+            yield "token", f"Linear needs it, or {PREFIX}LINEAR__CLIENT_ID and CLIENT_SECRET"
+        if self.webhook_secret_previous and not self.webhook_secret:
+            yield "webhook_secret", "WEBHOOK_SECRET_PREVIOUS is only for the time of a change"
+
+
+class GitHub(Group):
+    """A GitHub App for pull requests; repositories without a `url` are cloned from `git_url`."""
+
+    app_id: str | None = None
+    private_key: Secret = None
+    client_id: str | None = None
+    client_secret: Secret = None
+    webhook_secret: Secret = None
+    token: Secret = None
+    api_url: Address = "https://api.github.com"
+    git_url: Annotated[
+        str, matching(r"(?:https|ssh|file)://\S+", "must be an address like https://github.com"), _NO_SLASH
+    ] = "https://github.com"
+
+    @property
+    def on(self) -> bool:
+        return bool(self.token or (self.app_id and self.private_key))
+
+    def half_set(self) -> Iterator[tuple[str, str]]:
+        for one, other in (("app_id", "private_key"), ("client_id", "client_secret")):
+            if bool(getattr(self, one)) != bool(getattr(self, other)):
+                given, missing = (one, other) if getattr(self, one) else (other, one)
+                yield missing, f"{PREFIX}GITHUB__{given.upper()} needs it"
+
+
+class Claude(Group):
+    """The model and what one run may use. Without `base_url` and `model`, the agent's own defaults."""
+
+    api_key: Secret = None
+    base_url: Address | None = None
+    model: str | None = None
+    max_turns: Whole = 150
+    max_budget_usd: Positive = 5.0
+
+    @property
+    def on(self) -> bool:
+        return self.api_key is not None
+
+
+class Run(Group):
+    """Limits of the coding runs on this machine."""
+
+    max_active: Whole = Field(default_factory=lambda: 2 * (os.cpu_count() or 1))
+    sandbox: Literal["auto", "bwrap", "off"] = "auto"
+    turn_timeout_s: Positive = 7200.0
+    silence_timeout_s: Positive = 600.0
+
+
+class Environment(Group):
+    """Every variable that is read, by its path: `slack.bot_token` is THREADLINE_SLACK__BOT_TOKEN."""
+
+    database_url: Annotated[
+        str, matching(DATABASE, "must be sqlite:///path/to/file.db or postgresql://..."), Field(repr=False)
+    ] = ""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    public_url: Annotated[Address, _NO_SLASH] | None = None
+    data_dir: Path = Path("var")
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
+    config: Path | None = None
+    slack: Slack = Slack()
+    teams: Teams = Teams()
+    linear: Linear = Linear()
+    github: GitHub = GitHub()
+    claude: Claude = Claude()
+    run: Run = Run()
+
+
+def variables() -> dict[str, tuple[str, ...]]:
+    """Name of every environment variable that is read -> its path in `Settings`."""
+    paths = [path for path, _ in leaves(Environment())]
+    return {_variable(path): path for path in paths}
+
+
+def leaves(group: Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Every single setting with its path."""
+    for name, value in group:
+        if isinstance(value, Group):
+            yield from leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    """Say which variables look like ours and are not: mistyped ones would be ignored in silence."""
+    known = variables()
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known and name not in NOT_OURS:
+            yield f"{name} is not a setting{did_you_mean(name, known, prefix=PREFIX)}"
+
+
+def read_environment(environ: Mapping[str, str], problems: list[str]) -> Environment:
+    """The variables that are set, checked; empty ones count as not set."""
+    raw: dict[str, Any] = {}
+    for name, path in variables().items():
+        if value := environ.get(name, "").strip():
+            group = raw
+            for part in path[:-1]:
+                group = group.setdefault(part, {})
+            group[path[-1]] = value
+    try:
+        environment = Environment.model_validate(raw)
+    except ValidationError as error:
+        problems += (f"{_variable(_own(path))} {what}" for path, what in explain(error, ()))
+        return Environment()
+    for name, group in environment:
+        if isinstance(group, Group):
+            problems += (f"{_variable((name, key))} is missing: {why}" for key, why in group.half_set())
+    return environment
+
+
+def _own(path: KeyPath) -> KeyPath:
+    """Without what pydantic adds for members of a list and of a union."""
+    return tuple(part for part in path if isinstance(part, str) and part.isidentifier())
+
+
+def _variable(path: KeyPath) -> str:
+    return PREFIX + "__".join(str(part).upper() for part in path)
