@@ -1,0 +1,1 @@
+"""Tables and repositories on SQLAlchemy Core: SQLite by default, PostgreSQL by URL."""

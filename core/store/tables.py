@@ -1,0 +1,126 @@
+"""The tables. Times are UTC seconds since the epoch (REAL), ids are text, bodies are JSON."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    # Fence: every attempt at a turn raises it; only the newest may append on the agent's behalf.
+    sa.Column("epoch", BIG, nullable=False, server_default="0"),
+    # What core.session decides from: status, open turn, stop asked, open question.
+    sa.Column("state", sa.JSON, nullable=False),
+    sa.Column("next_seq", BIG, nullable=False, server_default="1"),
+    sa.Column("head", BIG, nullable=False, server_default="0"),
+    sa.Column("holder", sa.Text),
+    sa.Column("issue_id", sa.Text),
+    sa.Column("issue", sa.JSON),
+    # Address of the request in the thread; also how an echo from Linear finds its owner.
+    sa.Column("thread_url", sa.Text),
+    # Set before Linear is asked for a session: the echo of our own call may come before its answer.
+    sa.Column("linear_pending_at", sa.Float),
+    sa.Column("linear_session_id", sa.Text, unique=True),
+    sa.Column("repository", sa.Text),
+    sa.Column("route_reason", sa.Text),
+    sa.Column("branch", sa.Text),
+    sa.Column("base_sha", sa.Text),
+    sa.Column("agent_session", sa.Text, nullable=False),
+    sa.Column("model", sa.Text),
+    sa.Column("cost_usd", sa.Float),
+    sa.Column("created_by", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+threads = sa.Table(
+    "threads",
+    metadata,
+    sa.Column("id", BIG, primary_key=True, autoincrement=True),
+    sa.Column("surface", sa.Text, nullable=False),
+    sa.Column("install", sa.Text, nullable=False),
+    sa.Column("conversation", sa.Text, nullable=False),
+    sa.Column("root", sa.Text, nullable=False),
+    sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), nullable=False, index=True),
+    sa.UniqueConstraint("surface", "install", "conversation", "root", name="one_session_a_thread"),
+)
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("seq", BIG, primary_key=True),
+    sa.Column("dedupe", sa.Text, nullable=False, unique=True),
+    sa.Column("body", sa.JSON, nullable=False),
+    # The turn that took it, and how: "prompt" at its start, "steer" into the running agent, "control".
+    sa.Column("taken_by", sa.Text),
+    sa.Column("mode", sa.Text),
+    sa.Column("at", sa.Float, nullable=False),
+)
+sa.Index("inbox_waiting", inbox.c.session_id, sqlite_where=inbox.c.taken_by.is_(None))
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("n", BIG, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("origin", sa.Text),
+    sa.Column("epoch", BIG, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.UniqueConstraint("session_id", "key", name="one_entry_a_key"),
+)
+
+bindings = sa.Table(
+    "bindings",
+    metadata,
+    sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), primary_key=True),
+    # "linear", "slack" or "teams"; `target` is the agent session's id, or the thread as text.
+    sa.Column("sink", sa.Text, primary_key=True),
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("install", sa.Text, nullable=False),
+    # Entries up to here are shown, or need not be.
+    sa.Column("cursor", BIG, nullable=False, server_default="0"),
+    # Parts of entry `cursor` + 1 that are shown already (long answers are several messages).
+    sa.Column("part", BIG, nullable=False, server_default="0"),
+    # The sink's own memory: ids of messages it edits, reactions it set. JSON-able.
+    sa.Column("memory", sa.JSON, nullable=False),
+    sa.Column("suppressed", sa.Text),
+    sa.Column("next_at", sa.Float, nullable=False, server_default="0"),
+    sa.Column("fails", BIG, nullable=False, server_default="0"),
+)
+
+ops = sa.Table(
+    "ops",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("session_id", sa.Text, nullable=False),
+    sa.Column("sink", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    # Where the cursor goes once this is done.
+    sa.Column("to_n", BIG, nullable=False),
+    sa.Column("to_part", BIG, nullable=False),
+    # sending | sent | failed | gave_up
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("result", sa.Text),
+    sa.Column("attempts", BIG, nullable=False, server_default="0"),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["session_id", "sink", "target"], ["bindings.session_id", "bindings.sink", "bindings.target"]
+    ),
+)
+sa.Index("ops_in_flight", ops.c.session_id, ops.c.sink, ops.c.target, ops.c.state)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("slot", sa.Text, nullable=False),
+    sa.Column("lease", sa.Float, nullable=False),
+    # up | dead | reaped
+    sa.Column("state", sa.Text, nullable=False),
+)
