@@ -50,13 +50,20 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A consistent view; nothing written in it is kept."""
-        async with self._reader.connect() as connection:
-            try:
-                yield connection
-            finally:
-                # An autobegun read keeps the snapshot, and on SQLite the log, alive.
-                await connection.rollback()
+        """A consistent view; nothing written in it is kept.
+
+        Raises:
+            StoreUnavailable: The database cannot be reached.
+        """
+        try:
+            async with self._reader.connect() as connection:
+                try:
+                    yield connection
+                finally:
+                    # An autobegun read keeps the snapshot, and on SQLite the log, alive.
+                    await connection.rollback()
+        except sa.exc.OperationalError as error:
+            raise StoreUnavailable(str(error.orig)) from error
 
     async def is_writable(self) -> bool:
         """Whether a transaction can be written now."""

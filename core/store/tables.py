@@ -113,6 +113,8 @@ ops = sa.Table(
         ["session_id", "sink", "target"], ["bindings.session_id", "bindings.sink", "bindings.target"]
     ),
 )
+# A reaction names a message, but not its thread.
+sa.Index("ops_by_result", ops.c.result)
 sa.Index("ops_in_flight", ops.c.session_id, ops.c.sink, ops.c.target, ops.c.state)
 
 workers = sa.Table(

@@ -157,4 +157,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("ops", schema=None) as batch_op:
+        batch_op.create_index("ops_by_result", ["result"], unique=False)
         batch_op.create_index("ops_in_flight", ["session_id", "sink", "target", "state"], unique=False)

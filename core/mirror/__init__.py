@@ -1,0 +1,1 @@
+"""Projections: how one log becomes the same story on every surface."""
