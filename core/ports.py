@@ -140,7 +140,7 @@ class AgentRun(Protocol):
     """One living agent.
 
     Attributes:
-        known_prompts: Uuids of prompts that were in its transcript when it was resumed.
+        known_prompts: Uuids of the prompts of a turn that was cut short; they need not be given again.
         continues: A turn that a crash cut short goes on by itself, or its end is about to be reported.
     """
 

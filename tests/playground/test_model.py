@@ -16,7 +16,7 @@ from playground.model_script import Script, Step, next_step
 
 Message = dict[str, Any]
 
-CWD: Message = {"role": "system", "content": "# Environment\n - Primary working directory: /work/shop\n"}
+CWD: Message = {"role": "system", "content": "# Environment\n - Primary working directory: /repositories/shop\n"}
 FOLDED = "The user sent a new message while you were working:\n{}\n\nThis is how such messages come."
 
 
@@ -95,7 +95,7 @@ def test_an_ordinary_prompt_plays_the_first_script_that_matches() -> None:
 
 def test_blanks_are_filled_from_the_request() -> None:
     step = next_step({"messages": [user(script({"text": "in {{WORKSPACE}} {{PLANFILE}}"})), CWD]}, ()).step
-    assert step.text == "in /work/shop {{PLANFILE}}"
+    assert step.text == "in /repositories/shop {{PLANFILE}}"
 
 
 @given(
