@@ -26,12 +26,13 @@ from core.activities import (
     TurnStarted,
     Unblocked,
 )
+from core.composer import place_name, said_by
 from core.errors import DeliveryError, Refused, TargetGone, Throttled, TryLater
 from core.ids import uuid_for
 from core.mirror.budget import Limit, Measured
 from core.mirror.queue import Form, Priority, Rolling, Skip, Snapshot, Solid
 from core.mirror.sink import Delivered, Memory, Op, View
-from core.mirror.story import Story, place_name, said_by
+from core.mirror.story import Story
 from linear.errors import (
     AlreadyExists,
     Forbidden,

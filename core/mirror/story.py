@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
-from types import MappingProxyType
 
 from core.activities import (
     Action,
@@ -29,10 +28,9 @@ from core.activities import (
     TurnStarted,
     Unblocked,
 )
+from core.composer import said_by
 from core.ids import ElicitationId, TurnId
 from core.mirror.cards import ProgressCard
-
-SURFACE_NAMES = MappingProxyType({"slack": "Slack", "teams": "Teams", "linear": "Linear"})
 
 LASTING_KINDS = frozenset(
     {
@@ -166,16 +164,6 @@ def doing_of(entry: Entry) -> str | None:
             return body or "I was restarted and continue."
         case _:
             return None
-
-
-def place_name(surface: str) -> str:
-    """The name of a surface for people."""
-    return SURFACE_NAMES.get(surface, surface)
-
-
-def said_by(author: Author) -> str:
-    """ "Ann in Slack"."""
-    return f"{author.name} in {place_name(author.surface)}"
 
 
 def tell(entries: Iterable[Logged]) -> list[str]:

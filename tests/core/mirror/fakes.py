@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.activities import Answered, Author, Blocker, Entry, Fate, Logged, dump_entry
+from core.composer import said_by
 from core.errors import TryLater
 from core.ids import EntryKey, MessageRef, SessionId, ThreadRef
 from core.mirror.cards import (
@@ -22,7 +23,6 @@ from core.mirror.cards import (
     QuestionItem,
     QuoteItem,
 )
-from core.mirror.story import said_by
 from core.ports import Payload
 from core.store.database import Database
 from core.store.tables import events, metadata, sessions

@@ -29,9 +29,10 @@ from core.activities import (
     TurnStarted,
     Unblocked,
 )
+from core.composer import place_name
 from core.ids import ElicitationId, TurnId
 from core.mirror.cards import ProgressCard
-from core.mirror.story import DOING_LIMIT_CHARS, LASTING_KINDS, fold, place_name, tell
+from core.mirror.story import DOING_LIMIT_CHARS, LASTING_KINDS, fold, tell
 from tests.core.mirror.fakes import ANN, EVE, log_of
 from tests.core.mirror.logs import random_log
 

@@ -1,0 +1,206 @@
+"""The composition root: settings -> clients -> sinks -> service -> web application, and the order of life."""
+
+import logging
+import os
+import random
+import socket
+import time
+from urllib.parse import urljoin
+
+import httpx
+from aiohttp import web
+from pydantic import SecretStr
+
+from bots.settings import Repository as RepositorySettings
+from bots.settings import Settings
+from bots.slack.bot import SlackBot
+from bots.slack.render import render
+from core.activities import Blocker
+from core.admission import Admission
+from core.errors import ThreadlineError
+from core.events import Incoming
+from core.ids import SessionId
+from core.mirror.chat_sink import ChatSink
+from core.mirror.clock import SystemClock
+from core.mirror.mirror import Mirror
+from core.ports import Receipt
+from core.redact import Redactor
+from core.routing import Repository
+from core.runner.claude import ClaudeRunner
+from core.runner.options import ClaudeSettings
+from core.service import SessionService
+from core.store import migrate
+from core.store.database import Database
+from core.store.sessions import SessionStore
+from core.turn.desk import Crew, Limits
+from core.turns import TurnQueue
+from core.turns import migrate as migrate_engine
+from core.workspace.clone import Workspaces
+from linear.client import LinearClient, StaticToken, TokenSource
+from linear.ingress import PATH as LINEAR_PATH
+from linear.ingress import linear_webhooks
+from linear.oauth import ClientCredentials
+from linear.sink import LinearSink
+from linear.tracker import LinearTracker
+
+log = logging.getLogger(__name__)
+
+
+class NotConfigured(ThreadlineError):
+    """Something without which no session can run has no credentials; says which variables."""
+
+
+class Threadline:
+    """The whole bot in one process. Make it inside the running loop, after `migrate_all`."""
+
+    def __init__(self, settings: Settings) -> None:
+        _require(settings)
+        self.settings = settings
+        self._ready = False
+        redact = Redactor(settings.secrets())
+        self._database = Database(settings.database_url)
+        self._http = httpx.AsyncClient()
+        linear = LinearClient(self._http, settings.linear.api_url, _linear_token(settings, self._http))
+        self._slack = SlackBot(
+            self,
+            bot_token=_plain(settings.slack.bot_token),
+            signing_secrets=_secrets(settings.slack.signing_secret, settings.slack.signing_secret_previous),
+            app_token=_plain(settings.slack.app_token) or None,
+            api_url=settings.slack.api_url,
+        )
+        self._queue = TurnQueue(self._database, data_dir=settings.data_dir)
+        self._mirror = Mirror(
+            self._database,
+            {"linear": LinearSink(linear), "slack": ChatSink(self._slack.surface, render)},
+            SystemClock(),
+            on_gone=self._sink_gone,
+            on_trouble=self._sink_in_trouble,
+            random=random.random,
+        )
+        crew = Crew(
+            store=SessionStore(self._database, now=time.time, redact=redact),
+            tracker=LinearTracker(
+                linear, default_team=settings.linear.team, as_app=not _is_personal(settings)
+            ),
+            runner=ClaudeRunner(_claude(settings, redact)),
+            workspaces=Workspaces(settings.data_dir),
+            readers={"slack": self._slack.surface},
+            repositories=[_repository(one) for one in settings.repositories],
+            admission=Admission(settings.run.max_active),
+            wake_mirror=self._mirror.wake,
+            redact=redact,
+            now=time.time,
+            limits=Limits(
+                turn_timeout_s=settings.run.turn_timeout_s,
+                silence_timeout_s=settings.run.silence_timeout_s,
+            ),
+            team=settings.linear.team,
+        )
+        holder = f"{socket.gethostname()}/{os.getpid()}"
+        self._service = SessionService(crew, enqueue=self._queue.enqueue, holder=holder)
+
+    async def accept(self, incoming: Incoming) -> Receipt:
+        """Implements `core.ports.Inbox`: the adapters exist before the service they serve."""
+        return await self._service.accept(incoming)
+
+    async def _sink_gone(self, session_id: SessionId, sink: str, code: Blocker) -> None:
+        await self._service.sink_gone(session_id, sink, code)
+
+    async def _sink_in_trouble(self, sink: str, session_id: SessionId, code: Blocker | None) -> None:
+        await self._service.sink_in_trouble(sink, session_id, code)
+
+    def application(self) -> web.Application:
+        """Everything that is reached over HTTP."""
+        application = web.Application()
+        application.add_routes(self._slack.routes())
+        linear = self.settings.linear
+        if secrets := _secrets(linear.webhook_secret, linear.webhook_secret_previous):
+            application.router.add_post(LINEAR_PATH, linear_webhooks(self, secrets))
+        application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
+        return application
+
+    async def start(self) -> None:
+        """Go on where an earlier process stopped, then take events in."""
+        strays = await self._service.recover()
+        self._mirror.start()
+        await self._queue.start(self._service.run_turn)
+        await self._slack.start()
+        self._ready = True
+        if strays:
+            log.warning("ended agents of an earlier process", extra={"processes": strays})
+
+    async def stop(self) -> None:
+        """Take nothing more in, end agents, finish calls in the air; open turns go on at the next start."""
+        self._ready = False
+        await self._service.halt()
+        await self._mirror.stop()
+        await self._slack.stop()
+        await self._http.aclose()
+        await self._queue.stop()
+        await self._database.close()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        ready = self._ready and await self._database.is_writable()
+        return web.json_response({"ready": ready}, status=200 if ready else 503)
+
+
+def migrate_all(settings: Settings) -> None:
+    """Bring the database to this version's shape."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    migrate.upgrade(settings.database_url)
+    migrate_engine(settings.database_url)
+
+
+def _require(settings: Settings) -> None:
+    missing = {
+        "SLACK__BOT_TOKEN": not settings.slack.on,
+        "LINEAR__TOKEN": not settings.linear.on,
+        "CLAUDE__API_KEY": not settings.claude.on,
+    }
+    if names := [f"THREADLINE_{name}" for name, is_missing in missing.items() if is_missing]:
+        raise NotConfigured(", ".join(names))
+
+
+def _linear_token(settings: Settings, http: httpx.AsyncClient) -> TokenSource:
+    linear = settings.linear
+    if linear.token:
+        return StaticToken(linear.token.get_secret_value())
+    token_url = urljoin(linear.api_url, "/oauth/token")
+    return ClientCredentials(
+        http, token_url, client_id=linear.client_id or "", client_secret=_plain(linear.client_secret)
+    )
+
+
+def _is_personal(settings: Settings) -> bool:
+    return _plain(settings.linear.token).startswith("lin_api_")
+
+
+def _claude(settings: Settings, redact: Redactor) -> ClaudeSettings:
+    claude = settings.claude
+    return ClaudeSettings(
+        run_dir=settings.data_dir / "run",
+        api_key=_plain(claude.api_key),
+        base_url=claude.base_url,
+        model=claude.model,
+        max_turns=claude.max_turns,
+        max_budget_usd=claude.max_budget_usd,
+        redact=redact,
+    )
+
+
+def _repository(one: RepositorySettings) -> Repository:
+    return Repository(
+        name=one.name, url=one.url, base=one.base, teams=one.teams, channels=one.channels, default=one.default
+    )
+
+
+def _secrets(*values: SecretStr | None) -> list[str]:
+    return [value.get_secret_value() for value in values if value]
+
+
+def _plain(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""

@@ -1,0 +1,126 @@
+"""The command `threadline`: says what to do, decides nothing."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from bots.app import NotConfigured, Threadline, migrate_all
+from bots.logs import set_up_logging
+from bots.settings import Settings, SettingsError, load
+from bots.slack.manifest import render_manifest
+from core.redact import Redactor
+from core.turns import SlotTaken
+
+USAGE_ERROR = 2
+
+WELCOME = """\
+Threadline is not connected to anything yet. Two ways on:
+  make demo                  watch the whole loop on this machine, without any account
+  or set these, then `threadline serve` again:
+    THREADLINE_SLACK__BOT_TOKEN        from your Slack app (threadline manifest slack --url https://...)
+    THREADLINE_SLACK__SIGNING_SECRET   or THREADLINE_SLACK__APP_TOKEN for Socket Mode
+    THREADLINE_LINEAR__TOKEN           or THREADLINE_LINEAR__CLIENT_ID and CLIENT_SECRET
+    THREADLINE_LINEAR__WEBHOOK_SECRET  for what people do in Linear
+    THREADLINE_CLAUDE__API_KEY         for the coding agent
+Missing now: """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 2 when it was asked for wrongly."""
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.command == "manifest":
+        return _manifest(asked)
+    if asked.command == "serve":
+        return _serve()
+    parser.print_help()
+    return USAGE_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("threadline", description="Linear coding sessions in your chat threads.")
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    commands.add_parser("serve", help="run the bot")
+    manifest = commands.add_parser("manifest", help="print the manifest of an app to create")
+    platforms = manifest.add_subparsers(dest="platform", required=True)
+    slack = platforms.add_parser("slack", help="for https://api.slack.com/apps")
+    slack.add_argument("--url", help="public address of this server, like https://bot.example.com")
+    slack.add_argument("--socket", action="store_true", help="use Socket Mode: no public address is needed")
+    slack.add_argument("--name", default="Threadline", help="name of the bot (default: %(default)s)")
+    return parser
+
+
+def _manifest(asked: argparse.Namespace) -> int:
+    if not asked.url and not asked.socket:
+        return _wrong("either --url or --socket is needed")
+    try:
+        print(render_manifest(asked.url, asked.socket, asked.name), end="")
+    except ValueError as error:
+        return _wrong(str(error))
+    return 0
+
+
+def _serve() -> int:
+    try:
+        settings = load(os.environ, Path.cwd())
+    except SettingsError as error:
+        return _wrong(str(error))
+    set_up_logging(settings.log_level, Redactor(settings.secrets()))
+    try:
+        return asyncio.run(_run(settings))
+    except NotConfigured as error:
+        print(WELCOME + str(error), file=sys.stderr)
+        return USAGE_ERROR
+    except (OSError, SlotTaken) as error:
+        print(f"threadline: {error}", file=sys.stderr)
+        return 1
+
+
+async def _run(settings: Settings) -> int:
+    threadline = Threadline(settings)
+    await asyncio.to_thread(migrate_all, settings)
+    stopping = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stopping.set)
+    runner = web.AppRunner(threadline.application(), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, settings.host, settings.port)
+    await site.start()
+    try:
+        await threadline.start()
+        print(_on(settings), flush=True)
+        await stopping.wait()
+    finally:
+        await runner.cleanup()
+        await threadline.stop()
+    return 0
+
+
+def _on(settings: Settings) -> str:
+    """What is on, where, and what is missing."""
+    address = f"http://{settings.host}:{settings.port}"
+    slack = "events at POST /slack/events" if settings.slack.signing_secret else "over Socket Mode"
+    linear = "webhooks at POST /api/webhooks/linear"
+    if not settings.linear.webhook_secret:
+        linear = "no webhooks: THREADLINE_LINEAR__WEBHOOK_SECRET is not set, so Linear cannot reach us"
+    names = ", ".join(one.name for one in settings.repositories) or "none: add them to threadline.toml"
+    lines = [
+        f"Threadline is ready at {address} (health: /healthz, /readyz)",
+        f"  Slack         {slack}",
+        f"  Linear        {linear}",
+        f"  Repositories  {names}",
+        f"  Data          {settings.data_dir}",
+        "  Sandbox       off: agents run as this user; use a machine or account made for it",
+    ]
+    return "\n".join(lines)
+
+
+def _wrong(problem: str) -> int:
+    print(problem if "\n" in problem else f"threadline: {problem}", file=sys.stderr)
+    return USAGE_ERROR

@@ -1,0 +1,259 @@
+"""Talks with the agent: hands prompts over, logs what it does, ends the turn in one closing activity."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from core.activities import Author, Blocked, Blocker, Error, IssueLinked, Outcome, Response, Unblocked
+from core.composer import GUIDANCE, closing, first_prompt, prompt_text, stopped, title_of
+from core.errors import AgentError, DeliveryError, WorkspaceError
+from core.events import (
+    AgentDied,
+    AgentEvent,
+    AgentWaits,
+    RunFailed,
+    RunInterrupted,
+    RunSucceeded,
+    ThreadMessage,
+)
+from core.ids import ElicitationId, uuid_for
+from core.intake import without_options
+from core.narration import failure, narrate, waiting
+from core.ports import AgentRun, RunSpec
+from core.session import Given, HandedOver, Session, TurnClosed
+from core.turn.desk import Failed, TurnDesk
+from core.workspace.clone import Workspace
+from core.workspace.commit import commit, committed
+
+log = logging.getLogger(__name__)
+
+STOP_GRACE_S = 1.5
+LIVES = 3
+
+RunEnded = RunSucceeded | RunFailed | RunInterrupted | AgentDied
+
+
+class Conversation:
+    """One agent at work on one turn; a crashed or silent agent is resumed where it was."""
+
+    def __init__(self, desk: TurnDesk, workspace: Workspace, issue: IssueLinked) -> None:
+        self._desk = desk
+        self._crew = desk.crew
+        self._workspace = workspace
+        self._issue = issue
+        self._run: AgentRun | None = None
+        self._handing = asyncio.Lock()
+        self._sent: set[str] = set()
+        self._waits: Blocker | None = None
+        self._waited = 0
+
+    async def hold(self, model: str | None) -> TurnClosed:
+        """Run the agent until the turn is over.
+
+        Raises:
+            Failed: It cannot be started.
+            Stopped: Somebody asked to stop while it was starting.
+        """
+        lives = LIVES
+        try:
+            while True:
+                ended = await self._live(await self._desk.unless_stopped(self._open(model)))
+                match ended:
+                    case AgentDied() if lives > 1 and not self._desk.stop.is_set():
+                        lives -= 1
+                        await self._desk.note_again(f"crash/{lives}", waiting(Blocker.AGENT_CRASHED))
+                    case _:
+                        return await self._closed(ended)
+        finally:
+            await self._close_run()
+
+    async def hear(self) -> None:
+        """A person said more: steer it into the running agent, if it runs."""
+        if self._run is not None:
+            await self._hand_over(self._run)
+
+    async def answer(self, question: ElicitationId, answer: str) -> None:
+        """The answer to something the agent asked."""
+        if self._run is not None:
+            await self._run.answer(question, answer)
+
+    async def _open(self, model: str | None) -> AgentRun:
+        record = self._desk.record
+        spec = RunSpec(
+            agent_session=record.agent_session,
+            workspace=self._workspace.path,
+            home=self._workspace.path.parent / "agent",
+            guidance=GUIDANCE,
+            model=model,
+            resume=True,
+        )
+        try:
+            self._run = await self._crew.runner.open(spec)
+        except AgentError as error:
+            raise Failed(failure(error.code, self._crew.redact(str(error)))) from error
+        return self._run
+
+    async def _live(self, run: AgentRun) -> RunEnded:
+        """One life of the agent: what it was given, then everything it does until it ends."""
+        self._sent = set(run.known_prompts)
+        await self._hand_over(run)
+        events = run.events()
+        try:
+            while True:
+                event = await self._next(run, events)
+                if isinstance(event, RunSucceeded | RunFailed | RunInterrupted | AgentDied):
+                    return event
+                await self._log(event)
+        finally:
+            await self._close_run()
+
+    async def _next(self, run: AgentRun, events: AsyncIterator[AgentEvent]) -> AgentEvent:
+        """The next event; silence, the end of the time and a stop are turned into events as well."""
+        coming = asyncio.ensure_future(anext(events, AgentDied()))
+        stopping = asyncio.create_task(self._desk.stop.wait())
+        try:
+            patience = await self._patience()
+            done, _ = await asyncio.wait(
+                {coming, stopping}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+            )
+            if coming in done:
+                return coming.result()
+            if stopping in done:
+                return await self._interrupt(run, coming, events)
+            return await self._out_of_patience()
+        finally:
+            stopping.cancel()
+            if not coming.done():
+                coming.cancel()
+            await asyncio.gather(coming, stopping, return_exceptions=True)
+
+    async def _interrupt(
+        self, run: AgentRun, coming: "asyncio.Future[AgentEvent]", events: AsyncIterator[AgentEvent]
+    ) -> AgentEvent:
+        """Give the agent a moment to stop by itself; what it still says is not shown."""
+        try:
+            async with asyncio.timeout(STOP_GRACE_S):
+                await run.interrupt()
+                event = await coming
+                while not isinstance(event, RunSucceeded | RunFailed | RunInterrupted | AgentDied):
+                    event = await anext(events, AgentDied())
+        except TimeoutError:
+            log.info("agent did not stop by itself", extra={"session": self._desk.record.id})
+        return RunInterrupted()
+
+    async def _patience(self) -> float:
+        session, limits = await self._load(), self._crew.limits
+        left = session.started_at + limits.turn_timeout_s - self._crew.now()
+        # People may take their time: a question does not make the agent look dead.
+        return max(0.0, left if session.questions else min(left, limits.silence_timeout_s))
+
+    async def _out_of_patience(self) -> AgentEvent:
+        session = await self._load()
+        if self._crew.now() - session.started_at >= self._crew.limits.turn_timeout_s:
+            minutes = round(self._crew.limits.turn_timeout_s / 60)
+            sentence = f"Stopped after {minutes} min as configured; the branch keeps the work."
+            return RunFailed(Blocker.RUN_TIMEOUT, sentence)
+        await self._desk.note_again("silent", waiting(Blocker.AGENT_SILENT))
+        return AgentDied("no sign of life")
+
+    async def _log(self, event: AgentEvent) -> None:
+        if isinstance(event, AgentWaits):
+            self._waits = event.code
+            await self._desk.note_again(f"waits/{event.text}", Blocked(code=event.code, body=event.text))
+            return
+        if self._waits:
+            self._waited += 1
+            await self._desk.note_again(f"waited/{self._waited}", Unblocked(code=self._waits))
+            self._waits = None
+        session = await self._load()
+        if (happened := narrate(event, requester=session.requester)) is not None:
+            await self._desk.apply(happened)
+
+    async def _hand_over(self, run: AgentRun) -> None:
+        """Give the agent what it was not given yet; how messages were joined is remembered before they go."""
+        async with self._handing:
+            session = await self._load()
+            fresh = tuple(one.key for one in session.given if one.key not in _handed(session))
+            if fresh:
+                await self._desk.apply(HandedOver(fresh))
+            known = {one.key: one for one in session.given}
+            for keys in (*session.handed, *([fresh] if fresh else [])):
+                if (uuid := uuid_for("prompt/" + "+".join(keys))) not in self._sent:
+                    words = await self._words([known[key] for key in keys])
+                    self._sent.add(uuid)
+                    await run.prompt(uuid, words)
+
+    async def _words(self, given: Sequence[Given]) -> str:
+        given = [replace(one, text=without_options(one.text)) for one in given]
+        if self._sent:
+            return prompt_text(given)
+        return first_prompt(given, await self._history(given), self._issue)
+
+    async def _history(self, given: Sequence[Given]) -> Sequence[ThreadMessage]:
+        message = given[0].message
+        reader = self._crew.readers.get(message.thread.surface) if message else None
+        if not message or not reader:
+            return ()
+        try:
+            return await reader.history(message.thread)
+        except DeliveryError as error:
+            log.warning("thread unread", extra={"session": self._desk.record.id, "error": str(error)})
+            return ()
+
+    async def _closed(self, ended: RunEnded) -> TurnClosed:
+        changed = await self._commit()
+        session = await self._load()
+        if session.stopping is not None:
+            body = stopped(session.stopping, branch=self._desk.record.branch, stat=changed)
+            return self._close(Response(body=body), Outcome.STOPPED, ended)
+        match ended:
+            case RunSucceeded(text=text):
+                body = closing(text, branch=self._workspace.branch, stat=changed)
+                return self._close(Response(body=self._crew.redact(body)), Outcome.DONE, ended)
+            case RunFailed(code=code, text=text):
+                return self._close(failure(code, self._crew.redact(text)), Outcome.FAILED, ended)
+            case AgentDied(last_line=line):
+                sentence = f"The agent crashed {LIVES} times in a row: {line}".rstrip(": ") + "."
+                return self._close(failure(Blocker.AGENT_CRASHED, sentence), Outcome.FAILED, ended)
+            case RunInterrupted():  # Nobody asked us to: the agent gave up by itself.
+                return self._close(
+                    failure(Blocker.AGENT_FAILED, "The agent stopped before it was done."),
+                    Outcome.FAILED,
+                    ended,
+                )
+
+    def _close(self, terminal: Response | Error, outcome: Outcome, ended: RunEnded) -> TurnClosed:
+        cost = None if isinstance(ended, AgentDied) else ended.cost_usd
+        return TurnClosed(
+            terminal=terminal,
+            outcome=outcome,
+            at=self._crew.now(),
+            cost_usd=cost if cost is not None else self._desk.record.cost_usd,
+        )
+
+    async def _commit(self) -> str | None:
+        """Commit what the agent left, and say what the whole session changed; None if that is nothing."""
+        session = await self._load()
+        asked = next((one.text for one in session.given), "")
+        try:
+            message = f"{self._issue.identifier}: {title_of(without_options(asked))}"
+            author = session.requester or Author("", "", "")
+            await commit(self._workspace, message, author)
+            done = await committed(self._workspace)
+            return done.stat_line if done and done.files else None
+        except WorkspaceError as error:
+            log.error("commit failed", extra={"session": self._desk.record.id, "git": error.last_line})
+            return f"not committed: `{self._crew.redact(error.last_line)}` (git)"
+
+    async def _load(self) -> Session:
+        return (await self._crew.store.load(self._desk.record.id)).session
+
+    async def _close_run(self) -> None:
+        if self._run is not None:
+            run, self._run = self._run, None
+            await run.close()
+
+
+def _handed(session: Session) -> set[str]:
+    return {key for keys in session.handed for key in keys}

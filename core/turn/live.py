@@ -1,0 +1,201 @@
+"""Plays one turn: claims what waits, listens to people while it runs, closes it exactly once."""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from core.activities import Author, Blocker, Error, Fate, FateChanged, Heartbeat, Notice, Outcome, Response
+from core.composer import stopped
+from core.errors import DeliveryError
+from core.events import Incoming, Said
+from core.ids import EntryKey
+from core.intake import Waiting, fold, meaning
+from core.narration import failure, waiting
+from core.session import (
+    Effect,
+    Prompted,
+    Resolve,
+    Session,
+    Steer,
+    StopRequested,
+    TurnClosed,
+    TurnOpened,
+)
+from core.turn.conversation import Conversation
+from core.turn.desk import Failed, Stopped, TurnDesk
+from core.turn.preparation import Preparation
+
+log = logging.getLogger(__name__)
+
+# Another process may have taken a message in; one in this process wakes us at once.
+POLL_S = 0.5
+HEARTBEAT_S = 60
+
+
+class LiveTurn:
+    """The turn that holds its session now."""
+
+    def __init__(self, desk: TurnDesk) -> None:
+        self._desk = desk
+        self._crew = desk.crew
+        self._news = asyncio.Event()
+        self._conversation: Conversation | None = None
+        self._beats = 0
+
+    def wake(self) -> None:
+        """Something new is in the inbox."""
+        self._news.set()
+
+    async def play(self) -> str:
+        """Play the turn to its end and say how it went, in a word.
+
+        Raises:
+            Fenced: Another attempt has taken the session over; nothing more was logged.
+        """
+        if not await self._claim():
+            return "absorbed"
+        conducting = asyncio.create_task(self._conduct())
+        watching = asyncio.create_task(self._watch())
+        try:
+            await asyncio.wait({conducting, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()  # It never ends by itself: this raises why.
+            closed = await conducting
+        finally:
+            for task in (conducting, watching):
+                task.cancel()
+            await asyncio.gather(conducting, watching, return_exceptions=True)
+        await self._desk.apply(closed)
+        await self._desk.remember(cost_usd=closed.cost_usd)
+        return closed.outcome
+
+    async def abort(self) -> None:
+        """Close the turn after something nobody foresaw."""
+        sentence = "Something broke on our side; the log of the service says what."
+        await self._desk.apply(self._closed(failure(Blocker.AGENT_FAILED, sentence), Outcome.FAILED))
+
+    async def _claim(self) -> bool:
+        """Whether there is a turn to play: one that a crash cut short, or something new."""
+        session = self._desk.record.session
+        if session.turn == self._desk.turn:
+            await self._desk.note_again("restart", waiting(Blocker.RESTART))
+            if session.stopping:
+                self._desk.stop.set()
+            return True
+        if session.turn is not None:
+            # Its workflow gave up after too many crashes, and nobody else will close it.
+            sentence = "This turn crashed too often."
+            await self._desk.apply(self._closed(failure(Blocker.AGENT_CRASHED, sentence), Outcome.FAILED))
+        if await self._crew.store.logged(self._desk.record.id, EntryKey(f"{self._desk.turn}/end")):
+            return False
+        return await self._open()
+
+    async def _open(self) -> bool:
+        rows = await self._crew.store.waiting(self._desk.record.id)
+        if not rows:
+            return False
+        events = [meaning(await self._named(row.incoming), Session()) for row in fold(rows)]
+        given = tuple(event.given for event in events if isinstance(event, Prompted))
+        stops = [event for event in events if isinstance(event, StopRequested)]
+        taken = [row.seq for row in rows]
+        if not given:
+            for row in rows:
+                await self._settled(row.incoming)
+            if stops:
+                await self._say(f"idle/{rows[-1].incoming.key}", "Nothing is running here.")
+            await self._crew.store.take(self._desk.record.id, taken, self._desk.turn)
+            return False
+        opened = TurnOpened(turn=self._desk.turn, given=given, at=self._crew.now())
+        await self._desk.apply(opened, *stops, take=taken)
+        return True
+
+    async def _say(self, name: str, body: str) -> None:
+        await self._crew.store.say(self._desk.record.id, EntryKey(name), Notice(body=body))
+        self._crew.wake_mirror(self._desk.record.id)
+
+    async def _watch(self) -> None:
+        """Hand on what people say while the turn is open."""
+        while True:
+            self._news.clear()
+            rows = await self._crew.store.waiting(self._desk.record.id)
+            held = fold(rows)
+            for row in held:
+                await self._hear(row)
+            if withdrawn := {row.seq for row in rows} - {row.seq for row in held}:
+                await self._crew.store.take(self._desk.record.id, sorted(withdrawn), self._desk.turn)
+            await self._beat()
+            try:
+                await asyncio.wait_for(self._news.wait(), POLL_S)
+            except TimeoutError:
+                continue
+
+    async def _hear(self, row: Waiting) -> None:
+        incoming = await self._named(row.incoming)
+        session = (await self._crew.store.load(self._desk.record.id)).session
+        happened = meaning(incoming, session)
+        if happened is None:
+            await self._crew.store.take(self._desk.record.id, [row.seq], self._desk.turn)
+            return
+        for effect in await self._desk.apply(happened, take=[row.seq]):
+            await self._perform(effect)
+        if not isinstance(happened, Prompted):
+            await self._settled(incoming)
+
+    async def _settled(self, incoming: Incoming) -> None:
+        """A stop or an answer was understood: its message shows it."""
+        if incoming.message and isinstance(incoming.event, Said):
+            fate = FateChanged(message=incoming.message, fate=Fate.DONE)
+            await self._crew.store.say(self._desk.record.id, EntryKey(f"fate/{incoming.key}/done"), fate)
+            self._crew.wake_mirror(self._desk.record.id)
+
+    async def _perform(self, effect: Effect) -> None:
+        if self._conversation is None:
+            return  # What was said waits in the session until there is an agent.
+        match effect:
+            case Steer():
+                await self._conversation.hear()
+            case Resolve(question=question, answer=answer):
+                await self._conversation.answer(question, answer)
+            case _:  # Logged, or seen to by the desk.
+                pass
+
+    async def _beat(self) -> None:
+        session = (await self._crew.store.load(self._desk.record.id)).session
+        beats = int((self._crew.now() - session.started_at) // HEARTBEAT_S)
+        if beats > self._beats and session.turn == self._desk.turn:
+            self._beats = beats
+            await self._desk.note(f"beat/{beats}", Heartbeat(elapsed_s=beats * HEARTBEAT_S))
+
+    async def _named(self, incoming: Incoming) -> Incoming:
+        author, reader = incoming.author, self._crew.readers.get(incoming.author.surface)
+        if reader is None or (author.name and not author.id.endswith(f"/{author.name}")):
+            return incoming  # Events of a surface name people by their ids.
+        try:
+            return replace(incoming, author=await reader.person(author))
+        except DeliveryError as error:
+            log.warning("name unknown", extra={"author": author.id, "error": str(error)})
+            return replace(incoming, author=Author(author.surface, author.id, author.id))
+
+    async def _conduct(self) -> TurnClosed:
+        preparation = Preparation(self._desk)
+        async with AsyncExitStack() as places:
+            try:
+                workspace, issue = await self._desk.unless_stopped(preparation.workspace(places))
+                model = (await preparation.options()).model or self._desk.record.model
+                await self._desk.remember(model=model)
+                self._conversation = Conversation(self._desk, workspace, issue)
+                return await self._conversation.hold(model)
+            except Stopped:
+                return await self._closed_by_stop()
+            except Failed as failed:
+                return self._closed(failed.error, Outcome.FAILED)
+
+    async def _closed_by_stop(self) -> TurnClosed:
+        session = (await self._crew.store.load(self._desk.record.id)).session
+        by = session.stopping or Author("", "", "somebody")
+        return self._closed(Response(body=stopped(by, branch=None, stat=None)), Outcome.STOPPED)
+
+    def _closed(self, terminal: Response | Error, outcome: Outcome) -> TurnClosed:
+        cost = self._desk.record.cost_usd
+        return TurnClosed(terminal=terminal, outcome=outcome, at=self._crew.now(), cost_usd=cost)

@@ -1,0 +1,204 @@
+"""Gets everything ready for the agent: repository, issue, agent session, a place, a clone."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import TypeVar
+
+from core.activities import (
+    Blocker,
+    Elicitation,
+    Fate,
+    FateChanged,
+    IssueLinked,
+    Option,
+    Routed,
+    Unblocked,
+)
+from core.composer import branch_for, draft_issue
+from core.errors import DeliveryError, Refused, TargetGone, Throttled, TryLater, WorkspaceError
+from core.events import ThreadMessage
+from core.ids import ElicitationId, EntryKey, uuid_for
+from core.intake import Options, options_of
+from core.narration import failure, queued, waiting
+from core.ports import TrackedIssue
+from core.routing import Repository, Route, choose, find
+from core.session import Given, Noted
+from core.turn.desk import Failed, TurnDesk
+from core.workspace.clone import Workspace
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+RETRY_S = (1, 2, 5, 10, 20, 30)
+
+
+class Preparation:
+    """Every step looks first whether an earlier attempt has done it, so a crash costs nothing twice."""
+
+    def __init__(self, desk: TurnDesk) -> None:
+        self._desk = desk
+        self._crew = desk.crew
+
+    async def workspace(self, places: AsyncExitStack) -> tuple[Workspace, IssueLinked]:
+        """The clone to work in; holds a place for working until `places` is closed.
+
+        Raises:
+            Failed: Something named is missing.
+        """
+        route = await self._route()
+        issue = await self._issue(route)
+        linked = IssueLinked(identifier=issue.identifier, title=issue.title, url=issue.url)
+        await self._desk.note("issue", linked)
+        await self._desk.note("route", Routed(repository=route.repository.name, reason=route.reason))
+        await self._open_agent_session(issue)
+        await places.enter_async_context(self._crew.admission.place(self._queued))
+        await self._desk.note_again("admitted", Unblocked(code=Blocker.QUEUED))
+        return await self._clone(route.repository, linked, issue.branch_name), linked
+
+    async def options(self) -> Options:
+        """What people asked for with `repo=`, `branch=`, `model=` in this turn."""
+        return options_of("\n".join(one.text for one in await self._desk.given()))
+
+    async def _route(self) -> Route:
+        record = self._desk.record
+        named = (await self.options()).repo
+        if not named and (before := find(self._crew.repositories, record.repository or "")):
+            return Route(before, record.route_reason or "as before")
+        place = record.thread.place if record.thread else None
+        team = record.issue.team if record.issue else None
+        route = (
+            choose(self._crew.repositories, named=named, place=place, team=team) or await self._ask_route()
+        )
+        await self._desk.remember(repository=route.repository.name, route_reason=route.reason)
+        return route
+
+    async def _ask_route(self) -> Route:
+        names = [one.name for one in self._crew.repositories]
+        if not names:
+            raise Failed(failure(Blocker.REPO_UNKNOWN, "No repository is set up here yet."))
+        body, tries = "Which repository is this about?", 0
+        options = tuple(Option(name, name) for name in names)
+        while True:
+            asked = ElicitationId(f"{self._desk.turn}/repository/{tries}")
+            question = Elicitation(id=asked, body=body, options=options, code=Blocker.REPO_UNKNOWN)
+            answer = await self._desk.ask(question)
+            if found := find(self._crew.repositories, answer):
+                return Route(found, "as you chose")
+            body, tries = f"I don't know “{answer}”. Which repository is this about?", tries + 1
+
+    async def _issue(self, route: Route) -> TrackedIssue:
+        record = self._desk.record
+        if record.issue:
+            return record.issue
+        if record.issue_id and not record.thread:
+            known = record.issue_id
+            issue = await self._insist(lambda _: self._crew.tracker.find_issue(known))
+        else:
+            issue = await self._create_issue(route)
+        await self._desk.remember(issue=issue, issue_id=issue.id)
+        return issue
+
+    async def _create_issue(self, route: Route) -> TrackedIssue:
+        given = await self._desk.given()
+        history, thread_url = await self._thread(given)
+        await self._desk.remember(thread_url=thread_url)
+        text, requester = "\n".join(one.text for one in given), given[0].author
+        meant = await self._insist(
+            lambda _: self._crew.tracker.find_meant(text=text, thread_url=thread_url, requester=requester)
+        )
+        if meant:
+            return meant
+        draft = draft_issue(given, history, permalink=thread_url)
+        team = route.repository.teams[0] if route.repository.teams else self._crew.team
+        return await self._insist(
+            lambda _: self._crew.tracker.create_issue(
+                id=uuid_for(f"issue/{self._desk.record.id}"),
+                title=draft.title,
+                description=self._crew.redact(draft.description),
+                team=team,
+                requester=requester,
+            )
+        )
+
+    async def _thread(self, given: Sequence[Given]) -> tuple[Sequence[ThreadMessage], str | None]:
+        message = given[0].message
+        reader = self._crew.readers.get(message.thread.surface) if message else None
+        if not message or not reader:
+            return (), None
+        try:
+            return await reader.history(message.thread), await reader.permalink(message)
+        except DeliveryError as error:
+            log.warning("thread unread", extra={"session": self._desk.record.id, "error": str(error)})
+            return (), None
+
+    async def _open_agent_session(self, issue: TrackedIssue) -> None:
+        if self._desk.record.linear_session_id:
+            return
+        asked_before = self._desk.record.linear_pending_at is not None
+        await self._desk.remember(linear_pending_at=self._crew.now())
+
+        async def open_session(again: bool) -> str:
+            # The echo of an earlier call may have told us by now.
+            echoed = (await self._crew.store.load(self._desk.record.id)).linear_session_id
+            return echoed or await self._crew.tracker.open_session(
+                issue, thread_url=self._desk.record.thread_url, again=again or asked_before
+            )
+
+        await self._desk.remember(linear_session_id=await self._insist(open_session))
+        self._crew.wake_mirror(self._desk.record.id)
+
+    async def _insist(self, attempt: Callable[[bool], Awaitable[T]]) -> T:
+        """Until Linear does it: people see what is in the way, and nothing is given up.
+
+        `attempt` is told whether an earlier one may have got through.
+        """
+        tries, again = 0, False
+        told: Blocker | None = None
+        while True:
+            try:
+                result = await attempt(again)
+            except TryLater as error:
+                code, again, pause = Blocker.LINEAR_DOWN, again or error.maybe_done, _pause(tries)
+            except Throttled as error:
+                code, pause = Blocker.LINEAR_QUOTA, error.retry_after_s
+            except TargetGone as error:
+                code, pause = error.code, _pause(tries)
+            except Refused as error:
+                log.warning("linear refused", extra={"session": self._desk.record.id, "error": str(error)})
+                raise Failed(failure(Blocker.LINEAR_REFUSED, f"Linear refused this: {error}.")) from error
+            else:
+                if told:
+                    await self._desk.note_again(f"unblocked/{told}/{tries}", Unblocked(code=told))
+                return result
+            tries += 1
+            if code != told:
+                await self._desk.note_again(f"blocked/{code}/{tries}", waiting(code))
+            told = code
+            await asyncio.sleep(pause)
+
+    async def _queued(self, ahead: int) -> None:
+        await self._desk.note_again(f"queued/{ahead}", queued(ahead))
+        for one in await self._desk.given():
+            if one.message:
+                fate = FateChanged(message=one.message, fate=Fate.QUEUED)
+                await self._desk.apply(Noted(EntryKey(f"fate/{one.key}/queued"), fate))
+
+    async def _clone(self, repository: Repository, issue: IssueLinked, proposed: str | None) -> Workspace:
+        wished = (await self.options()).branch
+        branch = self._desk.record.branch or branch_for(issue, wished or proposed)
+        try:
+            workspace = await self._crew.workspaces.prepare(
+                self._desk.record.id, repository.url, repository.base, branch
+            )
+        except WorkspaceError as error:
+            sentence = f"I cannot clone {repository.name}: `{self._crew.redact(error.last_line)}` (git)."
+            raise Failed(failure(Blocker.REPO_UNREACHABLE, sentence)) from error
+        await self._desk.remember(branch=branch, base_sha=workspace.base_sha)
+        return workspace
+
+
+def _pause(tries: int) -> float:
+    return RETRY_S[min(tries, len(RETRY_S) - 1)]

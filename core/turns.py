@@ -1,0 +1,160 @@
+"""The durable engine: one workflow per accepted message, one at a time per session. Only here is DBOS known.
+
+A workflow that was cut short by a crash runs again from its beginning; whatever it does is therefore safe to
+repeat. On a restart the new process recovers what the old one in the same slot left behind: the slot's file
+lock proves that the old one is dead.
+"""
+
+import asyncio
+import fcntl
+import io
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from uuid import uuid4
+
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
+
+from core.errors import ThreadlineError
+from core.ids import SessionId, TurnId
+from core.store.database import Database
+from core.store.tables import workers
+
+RunTurn = Callable[[SessionId, TurnId], Awaitable[str]]
+
+QUEUE = "turns"
+APPLICATION = "threadline"
+# For ever: workflows of another version would never be recovered. Changes go through DBOS.patch().
+APPLICATION_VERSION = "1"
+POLL_S = 0.1
+SLOTS = 64
+# A waiting turn holds a place too; who may work is decided by admission, not here.
+TURNS_AT_ONCE = 500
+RECOVERY_ATTEMPTS = 5
+# Not used for deciding yet: another machine's worker would call this one dead after it.
+LEASE_S = 30.0
+
+
+class SlotTaken(ThreadlineError):
+    """Every slot of this data folder belongs to a living process."""
+
+
+_run_turn: RunTurn | None = None
+
+
+@DBOS.step(name="run_turn")
+async def _step(session_id: str, turn: str) -> str:
+    assert _run_turn is not None, "the queue runs workflows only between start and stop"
+    return await _run_turn(SessionId(session_id), TurnId(turn))
+
+
+@DBOS.workflow(name="turn", max_recovery_attempts=RECOVERY_ATTEMPTS)
+async def _workflow(session_id: str, turn: str) -> str:
+    return await _step(session_id, turn)
+
+
+class TurnQueue:
+    """Enqueues turns inside the caller's transaction and runs them, surviving `kill -9`."""
+
+    def __init__(self, database: Database, *, data_dir: Path) -> None:
+        self._database = database
+        self._data_dir = data_dir
+        self._client = DBOSClient(
+            system_database_url=database.url,
+            application_name=APPLICATION,
+            lazy=True,
+            serializer=DBOSPortableJSONSerializer(),
+        )
+        self._lock: io.TextIOWrapper | None = None
+        self._executor = ""
+
+    def enqueue(self, connection: sa.Connection, session_id: SessionId, seq: int) -> None:
+        """Queue the turn for message `seq`; it exists if and only if the transaction commits."""
+        turn = f"turn:{session_id}:{seq:08d}"
+        self._client.enqueue_in_transaction(
+            connection,
+            {
+                "workflow_name": "turn",
+                "queue_name": QUEUE,
+                "workflow_id": turn,
+                "queue_partition_key": session_id,
+                "app_version": APPLICATION_VERSION,
+            },
+            session_id,
+            turn,
+        )
+
+    async def start(self, run: RunTurn) -> None:
+        """Take a slot, run what is queued, and recover what a dead process of this slot had begun."""
+        global _run_turn
+        _run_turn = run
+        slot = self._take_slot()
+        self._executor = f"{slot}-{uuid4().hex[:12]}"
+        config: DBOSConfig = {
+            "name": APPLICATION,
+            "system_database_url": self._database.url,
+            "application_version": APPLICATION_VERSION,
+            "executor_id": self._executor,
+            "log_level": "ERROR",
+            "max_executor_threads": 32,
+            "sys_db_pool_size": 5,
+            "notification_listener_polling_interval_sec": 1.0,
+            "serializer": DBOSPortableJSONSerializer(),
+        }
+        DBOS(config=config)
+        DBOS.launch()
+        await DBOS.register_queue_async(
+            QUEUE,
+            partition_concurrency=1,
+            worker_concurrency=TURNS_AT_ONCE,
+            polling_interval_sec=POLL_S,
+        )
+        dead = await self._register(slot)
+        if dead:
+            await asyncio.to_thread(DBOS._recover_pending_workflows, dead)
+            await self._mark(dead, "reaped")
+
+    async def stop(self) -> None:
+        """Stop taking turns. Unfinished ones stay as they are and are recovered at the next start.
+
+        Call it last: DBOS takes the event loop's thread pool with it.
+        """
+        global _run_turn
+        await self._mark([self._executor], "dead")
+        await asyncio.to_thread(DBOS.destroy)
+        self._client.destroy()
+        _run_turn = None
+        if self._lock:
+            self._lock.close()
+
+    def _take_slot(self) -> str:
+        for number in range(SLOTS):
+            lock = (self._data_dir / f"worker-{number}.lock").open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                continue
+            self._lock = lock
+            return f"worker-{number}"
+        raise SlotTaken(f"all {SLOTS} worker slots in {self._data_dir} are in use")
+
+    async def _register(self, slot: str) -> list[str]:
+        async with self._database.write() as connection:
+            dead = sa.select(workers.c.id).where(workers.c.slot == slot, workers.c.state != "reaped")
+            left = list((await connection.execute(dead)).scalars())
+            me = {"id": self._executor, "slot": slot, "lease": time.time() + LEASE_S, "state": "up"}
+            await connection.execute(sa.insert(workers).values(me))
+        return left
+
+    async def _mark(self, executors: list[str], state: str) -> None:
+        async with self._database.write() as connection:
+            await connection.execute(
+                sa.update(workers).where(workers.c.id.in_(executors)).values(state=state)
+            )
+
+
+def migrate(url: str) -> None:
+    """Create or migrate the engine's own tables; messages can be enqueued from then on."""
+    DBOS.migrate(url)

@@ -1,0 +1,155 @@
+"""Linear as the session service needs it: issues found or created, agent sessions opened once."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from core.activities import Author, Blocker
+from core.errors import Refused, TargetGone, Throttled, TryLater
+from core.ports import TrackedIssue
+from linear.client import LinearClient
+from linear.errors import (
+    AlreadyExists,
+    Forbidden,
+    LinearError,
+    RateLimited,
+    Rejected,
+    Transient,
+    Unauthorized,
+)
+from linear.model import ExternalLink, Issue, Team, Workspace
+
+PAUSE_S = 60.0
+IDENTIFIER = re.compile(r"\b([A-Z][A-Z0-9]{0,9})-(\d{1,7})\b")
+LABELS = {"slack": "Slack thread", "teams": "Teams thread"}
+
+
+class LinearTracker:
+    """Implements `core.ports.Tracker`.
+
+    Args:
+        default_team: Key of the team for work that no rule sends elsewhere; None takes the first one.
+        as_app: The token is an OAuth app's: it may create issues in the name of people without an account.
+    """
+
+    def __init__(self, client: LinearClient, *, default_team: str | None, as_app: bool) -> None:
+        self._client = client
+        self._default_team = default_team
+        self._as_app = as_app
+        self._workspace: Workspace | None = None
+        self._reading = asyncio.Lock()
+        self._accounts: dict[str, str | None] = {}
+
+    async def workspace(self) -> Workspace:
+        """Who we are and which teams there are, asked once."""
+        async with self._reading:
+            if self._workspace is None:
+                with _sorted():
+                    self._workspace = await self._client.workspace()
+            return self._workspace
+
+    async def find_meant(
+        self, *, text: str, thread_url: str | None, requester: Author
+    ) -> TrackedIssue | None:
+        teams = {team.key for team in (await self.workspace()).teams}
+        for key, number in IDENTIFIER.findall(text):
+            if key in teams:
+                with _sorted():
+                    named = await self._client.find_issue(f"{key}-{number}")
+                if named:
+                    return _tracked(named)
+        with _sorted():
+            groundwork = await self._client.prepare_issue(email=requester.email, url=thread_url or "")
+        account = groundwork.requester
+        self._accounts[requester.id] = account.id if account else None
+        linked = groundwork.linked_issues if thread_url else ()
+        return _tracked(linked[0]) if len(linked) == 1 else None
+
+    async def create_issue(
+        self, *, id: str, title: str, description: str, team: str | None, requester: Author
+    ) -> TrackedIssue:
+        home = self._team(await self.workspace(), team)
+        started, account = home.first_started_state(), self._accounts.get(requester.id)
+        with _sorted():
+            try:
+                created = await self._client.create_issue(
+                    id=id,
+                    team_id=home.id,
+                    title=title,
+                    description=description,
+                    state_id=started.id if started else None,
+                    assignee_id=account,
+                    create_as_user=requester.name if self._as_app and not account else None,
+                )
+            except AlreadyExists:
+                return await self.find_issue(id)
+        return _tracked(created)
+
+    async def find_issue(self, id: str) -> TrackedIssue:
+        with _sorted():
+            found = await self._client.find_issue(id)
+        if found is None:
+            raise Refused(f"there is no issue {id}")
+        return _tracked(found)
+
+    async def open_session(self, issue: TrackedIssue, *, thread_url: str | None, again: bool) -> str:
+        if again and (ours := await self._find_session(issue, thread_url)):
+            return ours
+        links = [ExternalLink(label=_label(thread_url), url=thread_url)] if thread_url else []
+        with _sorted():
+            return (await self._client.start_session(issue.id, links)).id
+
+    async def _find_session(self, issue: TrackedIssue, thread_url: str | None) -> str | None:
+        viewer = (await self.workspace()).viewer.id
+        with _sorted():
+            sessions = await self._client.sessions_of_issue(issue.id)
+        for session in sessions:
+            ours = session.app_user is not None and session.app_user.id == viewer
+            if ours and (
+                thread_url is None or any(link.url == thread_url for link in session.external_links)
+            ):
+                return session.id
+        return None
+
+    def _team(self, workspace: Workspace, wanted: str | None) -> Team:
+        for name in (wanted, self._default_team):
+            if name:
+                if found := workspace.team(name):
+                    return found
+                raise Refused(f"there is no team {name}, or the app cannot see it")
+        if not workspace.teams:
+            raise Refused("the app can see no team")
+        return workspace.teams[0]
+
+
+def _label(thread_url: str) -> str:
+    return LABELS["teams"] if "teams.microsoft" in thread_url else LABELS["slack"]
+
+
+def _tracked(issue: Issue) -> TrackedIssue:
+    return TrackedIssue(
+        id=issue.id,
+        identifier=issue.identifier,
+        title=issue.title,
+        url=issue.url,
+        branch_name=issue.branch_name,
+        team=issue.team.key,
+    )
+
+
+@contextmanager
+def _sorted() -> Iterator[None]:
+    """Linear's errors as the core's, split by what it does next."""
+    try:
+        yield
+    except Transient as error:
+        raise TryLater(str(error), maybe_done=error.maybe_done) from error
+    except RateLimited as error:
+        pause = error.delay_s(datetime.now(UTC), default_s=PAUSE_S)
+        raise Throttled(str(error), retry_after_s=pause) from error
+    except Unauthorized as error:
+        raise TargetGone(str(error), code=Blocker.LINEAR_REVOKED) from error
+    except (Forbidden, Rejected, LinearError) as error:
+        raise Refused(str(error)) from error

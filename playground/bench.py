@@ -1,0 +1,193 @@
+"""`make bench`: what the service costs, measured side by side with the barest handler in one run."""
+
+import argparse
+import asyncio
+import hashlib
+import hmac
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from playground.scripts import DEMO, EXPORT, SEARCH
+from playground.shop import make_repository
+from playground.slack_events import signed_headers
+from playground.stage import HOST, SIGNING_SECRET, Stage, free_port
+
+REQUESTS = 200
+CHANNEL = "C0001"
+PATIENCE_S = 60
+
+
+async def bare(port: int) -> None:
+    """The least a signed webhook can cost: read, HMAC, answer; nothing is stored."""
+
+    async def handle(request: web.Request) -> web.Response:
+        body = await request.read()
+        base = b"v0:%b:%b" % (request.headers["X-Slack-Request-Timestamp"].encode(), body)
+        digest = "v0=" + hmac.new(SIGNING_SECRET.encode(), base, hashlib.sha256).hexdigest()
+        ok = hmac.compare_digest(digest, request.headers["X-Slack-Signature"])
+        return web.Response(status=200 if ok else 401)
+
+    application = web.Application()
+    application.router.add_post("/slack/events", handle)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, port).start()
+    await asyncio.Event().wait()
+
+
+def reply(root: str, number: int) -> bytes:
+    """A person's un-mentioned reply in the thread `root`, as Slack sends it."""
+    ts = f"{root.split('.')[0]}.{900000 + number:06d}"
+    event = {"type": "message", "channel": CHANNEL, "channel_type": "channel", "user": "U0BOB"}
+    event |= {"text": f"one more thing, number {number}", "ts": ts, "thread_ts": root, "event_ts": ts}
+    authorization = {"team_id": "T0001", "user_id": "U0BOT", "is_bot": True, "is_enterprise_install": False}
+    envelope: dict[str, Any] = {"type": "event_callback", "team_id": "T0001", "api_app_id": "A0001"}
+    envelope["event"] = event
+    envelope |= {"event_id": f"EvBench{number}", "authorizations": [authorization], "token": "t"}
+    return json.dumps(envelope).encode()
+
+
+async def latencies(url: str, bodies: list[bytes]) -> list[float]:
+    """Milliseconds from sending each body to its answer, one after the other on one connection."""
+    took = []
+    async with aiohttp.ClientSession() as http:
+        for body in bodies:
+            headers = signed_headers(
+                body, secret=SIGNING_SECRET, sent_at=int(time.time()), content_type="application/json"
+            )
+            began = time.perf_counter()
+            async with http.post(url, data=body, headers=headers) as answer:
+                assert answer.status == 200, answer.status
+            took.append((time.perf_counter() - began) * 1000)
+    return took
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median and 95th percentile."""
+    cuts = statistics.quantiles(values, n=20)
+    return {"p50": round(statistics.median(values), 2), "p95": round(cuts[18], 2), "n": len(values)}
+
+
+def memory_mib(pid: int) -> float:
+    """Resident memory of one process, in MiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return round(int(found[1]) / 1024, 1) if found else 0.0
+
+
+async def answers(stage: Stage) -> dict[str, Any]:
+    """Answer times of a reply in a thread with a session that waits, beside the bare handler."""
+    people = stage.slack.people
+    people.say("U0ANN", CHANNEL, "<@U0BOT> the nightly export takes an hour, make it faster")
+    await stage.until(lambda: stage.model.log, PATIENCE_S, "one session works")
+    root = people.say("U0EVE", CHANNEL, "<@U0BOT> the nightly export takes an hour, make it faster")
+    await stage.until(lambda: _shows(stage, root, "Queued"), PATIENCE_S, "another one waits")
+    bodies = [reply(root, number) for number in range(REQUESTS)]
+    port = free_port()
+    process = _start_bare(port)
+    try:
+        url = f"http://{HOST}:{port}/slack/events"
+        await stage.until(lambda: _listens(port), PATIENCE_S, "the bare handler listens")
+        ours, theirs = [], []
+        for start in range(0, REQUESTS, 50):  # In turns, so that both meet the same noise.
+            part = bodies[start : start + 50]
+            theirs += await latencies(url, part)
+            ours += await latencies(f"{stage.url}/slack/events", part)
+    finally:
+        process.terminate()
+        process.wait()
+    return {"stored (ms)": spread(ours), "bare aiohttp + HMAC (ms)": spread(theirs)}
+
+
+def _start_bare(port: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "playground.bench", "--bare", str(port)])
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _shows(stage: Stage, root: str, words: str) -> bool:
+    return any(words in one["text"] for one in stage.chat(CHANNEL, root) if one["author"] == "linear")
+
+
+async def milestones(stage: Stage) -> dict[str, Any]:
+    """Seconds from a mention to each thing that people see, and the calls it took."""
+    before = sum(stage.linear.endpoint.calls.values())
+    began, people = time.perf_counter(), stage.slack.people
+    root = people.say("U0ANN", CHANNEL, "<@U0BOT> search ignores archived projects, fix it")
+    stage.model.release("fix")
+    seen: dict[str, float] = {}
+    signs: dict[str, Callable[[], Any]] = {
+        "reaction": lambda: stage.chat(CHANNEL, root)[0]["reactions"],
+        "progress message": lambda: len(stage.chat(CHANNEL, root)) > 1,
+        "first activity in Linear": lambda: stage.linear.endpoint.calls["CreateActivity"],
+        "first model call": lambda: stage.model.log,
+        "answer in the thread": lambda: _shows(stage, root, "Fixed."),
+    }
+
+    async def watch(name: str, sign: Callable[[], Any]) -> None:
+        await stage.until(sign, PATIENCE_S, name)
+        seen[name] = round(time.perf_counter() - began, 2)
+
+    await asyncio.gather(*(watch(name, sign) for name, sign in signs.items()))
+    await stage.until(lambda: _shows(stage, root, " · done in "), PATIENCE_S, "the turn ends")
+    calls = sum(stage.linear.endpoint.calls.values()) - before
+    return {"seconds after the mention": seen, "Linear calls, start-up included": calls}
+
+
+async def run(measure: Callable[[Stage], Awaitable[dict[str, Any]]], **settings: Any) -> dict[str, Any]:
+    """A fresh stage for one measurement, with what starting it cost."""
+    with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
+        repository = make_repository(Path(folder) / "shop.git")
+        async with Stage(Path(folder) / "run", repository=repository, **settings) as stage:
+            ready = await stage.serve()
+            assert stage.process is not None
+            idle = memory_mib(stage.process.pid)
+            measured = await measure(stage)
+            await stage.terminate()
+    return {"time to ready (s)": round(ready, 2), "idle memory (MiB)": idle, **measured}
+
+
+async def measure_all() -> dict[str, Any]:
+    """Everything, one after the other."""
+    three_tools = [{"match": "archived projects", "steps": SEARCH[1:4] + SEARCH[5:]}]
+    waiting = {"THREADLINE_RUN__MAX_ACTIVE": "1"}
+    exports = [{"match": "nightly export", "steps": EXPORT}]
+    return {
+        "one session": await run(milestones, scripts=three_tools, slack={"rate_factor": None}),
+        "answer to a webhook": await run(
+            answers, scripts=exports + DEMO, environment=waiting, slack={"rate_factor": None}
+        ),
+    }
+
+
+def main() -> int:
+    """Print what was measured, as JSON."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--bare", type=int, metavar="PORT", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.bare:
+        asyncio.run(bare(asked.bare))
+    print(json.dumps(asyncio.run(measure_all()), indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""`make demo`: a mention in Slack becomes an issue, an agent session and a coding run, mirrored in both.
+
+Real here: the service, Bolt, the coding agent's command line, git. Stand-ins: Slack, Linear and, unless
+MODEL=real, the model.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from playground.scripts import DEMO
+from playground.shop import make_repository
+from playground.stage import NeverHappened, Stage
+from playground.story import differences, side_by_side, told_in_chat, told_in_linear
+
+CHANNEL = "C0001"
+PATIENCE_S = 60
+REAL_PATIENCE_S = 900
+
+Session = dict[str, Any]
+
+
+class Demo:
+    """Plays the people, then gathers what both sides show."""
+
+    def __init__(self, stage: Stage, *, real_model: bool) -> None:
+        self._stage = stage
+        self._real = real_model
+        self._patience_s = REAL_PATIENCE_S if real_model else PATIENCE_S
+
+    async def search(self) -> Session:
+        """A session with a follow-up into the running turn, and a second turn after it."""
+        people, began = self._stage.slack.people, time.monotonic()
+        before = self._calls()
+        root = people.say("U0BOB", CHANNEL, "Search is broken for archived projects since Tuesday")
+        ask = "<@U0BOT> search ignores archived projects even with the toggle on, fix it"
+        people.say("U0ANN", CHANNEL, ask, root)
+        await self._happens(lambda: self._shows(root, "ENG-") and self._holds(), "the agent works")
+        people.say("U0BOB", CHANNEL, "don't touch ranking", root)
+        await self._happens(lambda: self._prompts(root) == 2, "the follow-up reached the agent")
+        self._stage.model.release("fix")
+        await self._happens(lambda: self._ended(root) == 1, "the first turn ends")
+        people.say("U0ANN", CHANNEL, "now add a line to the changelog", root)
+        await self._happens(lambda: self._ended(root) == 2, "the second turn ends")
+        return self._gathered(root, began, before)
+
+    async def stopped(self) -> Session:
+        """A session that somebody stops."""
+        people, began = self._stage.slack.people, time.monotonic()
+        before = self._calls()
+        root = people.say("U0EVE", CHANNEL, "<@U0BOT> the nightly export takes an hour, make it faster")
+        await self._happens(lambda: self._shows(root, "Running"), "the agent works")
+        people.say("U0BOB", CHANNEL, "stop", root)
+        await self._happens(lambda: self._ended(root) == 1, "the turn ends")
+        return self._gathered(root, began, before)
+
+    async def _happens(self, condition: Any, what: str) -> None:
+        print(f"  waiting: {what}", flush=True)
+        await self._stage.until(condition, self._patience_s, what)
+
+    def _holds(self) -> bool:
+        """Whether the scripted model waits in mid-turn, or the real one has begun to work."""
+        return self._real or any(entry.get("step") == 2 for entry in self._stage.model.log)
+
+    def _shows(self, root: str, words: str) -> bool:
+        return any(words in text for text in self._ours(root))
+
+    def _ours(self, root: str) -> list[str]:
+        return [one["text"] for one in self._stage.chat(CHANNEL, root) if one["author"] == "linear"]
+
+    def _prompts(self, root: str) -> int:
+        marks = ("incoming_envelope", "white_check_mark")
+        thread = self._stage.chat(CHANNEL, root)
+        return sum(any(mark in one["reactions"] for mark in marks) for one in thread)
+
+    def _ended(self, root: str) -> int:
+        ends = (" · done in ", " · stopped after ", " · failed after ")
+        return sum(any(end in text for end in ends) for text in self._ours(root))
+
+    def _calls(self) -> dict[str, int]:
+        return {
+            "linear": sum(self._stage.linear.endpoint.calls.values()),
+            "slack": sum(self._stage.slack.api.calls.values()),
+        }
+
+    def _gathered(self, root: str, began: float, before: Mapping[str, int]) -> Session:
+        chat = self._stage.chat(CHANNEL, root)
+        issue = next(one for one in reversed(self._stage.issues()) if one["sessions"])
+        linear = issue["sessions"][-1]
+        sessions = (self._stage.folder / "var" / "sessions").iterdir()
+        folder = next(one for one in sessions if _branch(one) == issue["branchName"])
+        return {
+            "issue": {"identifier": issue["identifier"], "title": issue["title"], "state": issue["state"]},
+            "chat": chat,
+            "linear": linear["history"],
+            "plan": linear["plan"],
+            "status": linear["status"],
+            "calls": {side: count - before[side] for side, count in self._calls().items()},
+            "seconds": round(time.monotonic() - began, 1),
+            "cost_usd": _cost(chat),
+            "diff": _git(folder / "host.git", "diff", "refs/threadline/base", "HEAD"),
+            "differences": differences(chat, linear),
+            "told": [told_in_chat(chat), told_in_linear(linear)],
+        }
+
+
+def _branch(session: Path) -> str:
+    return _git(session / "host.git", "symbolic-ref", "--short", "HEAD").strip()
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "--git-dir", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _cost(chat: Sequence[Mapping[str, Any]]) -> float:
+    """What the newest progress message says."""
+    words = " ".join(one["text"] for one in chat if one["author"] == "linear").split()
+    amounts = [float(word.strip("$·")) for word in words if word.startswith("$")]
+    return amounts[-1] if amounts else 0.0
+
+
+def _print(session: Session) -> None:
+    chat, linear = session.pop("told")
+    issue = session["issue"]
+    print(f"\n━━ {issue['identifier']} {issue['title']} ({issue['state']}, session {session['status']})\n")
+    print(side_by_side(chat, linear, titles=("Slack", "Linear")))
+    plan = ", ".join(f"{one['content']} ({one['status']})" for one in session["plan"] or [])
+    print(f"\nPlan in Linear: {plan or '(none)'}\n\n{session['diff'] or '(no changes)'}")
+    calls, seconds, cost = session["calls"], session["seconds"], session["cost_usd"]
+    print(f"Calls: Linear {calls['linear']}, Slack {calls['slack']} · {seconds} s · ${cost:.2f}")
+    for difference in session["differences"]:
+        print(f"DIFFERENCE: {difference}")
+
+
+async def _play(folder: Path, *, real_model: bool) -> dict[str, Any]:
+    environment: dict[str, str | None] = {}
+    if real_model:
+        key = os.environ["ANTHROPIC_API_KEY"]
+        environment = {"THREADLINE_CLAUDE__API_KEY": key, "THREADLINE_CLAUDE__BASE_URL": None}
+    repository = make_repository(folder / "shop.git")
+    async with Stage(folder, scripts=DEMO, repository=repository, environment=environment) as stage:
+        ready = await stage.serve()
+        print(f"threadline serve is ready after {ready:.1f} s at {stage.url}")
+        print(f"Slack stand-in: {stage.slack.url}   Linear stand-in: {stage.linear.url}")
+        demo = Demo(stage, real_model=real_model)
+        sessions = [await demo.search(), await demo.stopped()]
+        await stage.terminate()
+    return {"sessions": sessions, "ready_s": round(ready, 1)}
+
+
+def main() -> int:
+    """Exit code 0 only if both transcripts of every session tell the same story."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--model", choices=("scripted", "real"), default="scripted")
+    parser.add_argument("--folder", type=Path, default=Path("var"))
+    asked = parser.parse_args()
+    if asked.model == "real" and not os.environ.get("ANTHROPIC_API_KEY"):
+        print("MODEL=real needs ANTHROPIC_API_KEY", file=sys.stderr)
+        return 2
+    folder = asked.folder.absolute() / "demo"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        result = asyncio.run(_play(folder, real_model=asked.model == "real"))
+    except NeverHappened as error:
+        print(f"The demo failed: {error}", file=sys.stderr)
+        return 1
+    for session in result["sessions"]:
+        _print(session)
+    report = asked.folder / "demo.json"
+    report.write_text(json.dumps(result, indent=2, ensure_ascii=False))
+    same = not any(session["differences"] for session in result["sessions"])
+    print(f"\n{'Both sides tell the same story.' if same else 'The two sides differ.'} Details: {report}")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""What both sides told, side by side, and whether it is the same story. Pure."""
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Message = Mapping[str, Any]
+Activity = Mapping[str, Any]
+
+WIDTH = 58
+BOT = "linear"
+_MENTION = re.compile(r"<@\w+>\s*")
+_LINK = re.compile(r"<([^|>]+)\|([^>]+)>")
+
+
+def plain(text: str) -> str:
+    """The words of a message: no mentions, links by their names, one kind of space."""
+    return " ".join(_LINK.sub(r"\2", _MENTION.sub("", text)).split())
+
+
+def said_in_chat(chat: Sequence[Message]) -> list[str]:
+    """What people asked of us in the thread, in order, as Linear should show it."""
+    asked = [one for one in chat if one["author"] != BOT and one["reactions"] and not is_stop(one)]
+    return [f"{one['author']} in Slack: {plain(one['text'])}" for one in asked]
+
+
+def is_stop(message: Message) -> bool:
+    """A stop is obeyed, not quoted."""
+    return plain(message["text"]).lower() == "stop"
+
+
+def answers_in_chat(chat: Sequence[Message]) -> list[str]:
+    """What we answered in the thread: everything but progress."""
+    ours = [plain(one["text"]) for one in chat if one["author"] == BOT]
+    return [text for text in ours if not is_progress(text)]
+
+
+def is_progress(text: str) -> bool:
+    """Whether this is the progress message of a turn, ended or not."""
+    return bool(re.match(r"(\w+-\d+ · )", text))
+
+
+def differences(chat: Sequence[Message], session: Mapping[str, Any]) -> list[str]:
+    """Where the two sides disagree; empty if they tell the same story."""
+    history: Sequence[Activity] = session["history"]
+    found = []
+    shown = [
+        plain(one["body"]) for one in history if one["type"] == "thought" and " in Slack: " in one["body"]
+    ]
+    if shown != said_in_chat(chat):
+        found.append(f"prompts differ: chat {said_in_chat(chat)}, Linear {shown}")
+    answered = [plain(one["body"]) for one in history if one["type"] in ("response", "error", "elicitation")]
+    if [_words(one) for one in answered] != [_words(one) for one in answers_in_chat(chat)]:
+        found.append(f"answers differ: chat {answers_in_chat(chat)}, Linear {answered}")
+    turns = [one for one in chat if one["author"] == BOT and is_progress(plain(one["text"]))]
+    if len(turns) != sum(one["type"] in ("response", "error") for one in history):
+        found.append(f"{len(turns)} progress messages for {len(answered)} answers")
+    found += (f"still open: {plain(one['text'])}" for one in turns if not _ended(plain(one["text"])))
+    found += _repeated(history)
+    return found
+
+
+def _words(text: str) -> str:
+    return re.sub(r"[*_`#>]", "", text)
+
+
+def _ended(text: str) -> bool:
+    return re.search(r" · (done|stopped|failed) ", text) is not None
+
+
+def _repeated(history: Sequence[Activity]) -> Iterator[str]:
+    seen: set[str] = set()
+    for one in history:
+        if one["id"] in seen:
+            yield f"twice in Linear: {one['id']}"
+        seen.add(one["id"])
+
+
+def told_in_linear(session: Mapping[str, Any]) -> list[str]:
+    """The session's feed, a line each."""
+    lines = []
+    for one in session["history"]:
+        kind = f"{one['type']}{' (ephemeral)' if one['ephemeral'] else ''}"
+        said = one.get("body") or f"{one['action']} {one['parameter']}"
+        result = f" -> {one['result'].strip('` ').splitlines()[-1]}" if one.get("result") else ""
+        lines.append(f"{kind}  {plain(said)}{result}")
+    return lines
+
+
+def told_in_chat(chat: Sequence[Message]) -> list[str]:
+    """The thread, a line each, with what reactions say."""
+    lines = []
+    for one in chat:
+        reactions = " ".join(f":{name}:" for name in one["reactions"])
+        edited = f" (edited {one['edited']}x)" if one["edited"] else ""
+        lines.append(f"{one['author']}  {plain(one['text'])} {reactions}{edited}".rstrip())
+    return lines
+
+
+def side_by_side(left: Sequence[str], right: Sequence[str], *, titles: tuple[str, str]) -> str:
+    """Two columns of wrapped paragraphs."""
+    columns = [_column(lines) for lines in (left, right)]
+    height = max(map(len, columns))
+    for column in columns:
+        column += [""] * (height - len(column))
+    rows = [f"{titles[0]:<{WIDTH}} │ {titles[1]}", f"{'─' * WIDTH}─┼─{'─' * WIDTH}"]
+    rows += (f"{one:<{WIDTH}} │ {other}".rstrip() for one, other in zip(*columns, strict=True))
+    return "\n".join(rows)
+
+
+def _column(lines: Sequence[str]) -> list[str]:
+    return [row for line in lines for row in textwrap.wrap(line, WIDTH, subsequent_indent="    ") or [""]]
