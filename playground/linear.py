@@ -1,4 +1,4 @@
-"""A stand-in for Linear on loopback: GraphQL, OAuth token, signed webhooks, a control API and a page.
+"""A stand-in for Linear on loopback: GraphQL, OAuth, signed webhooks, a control API and a page.
 
 By hand: `python -m playground.linear --port 4010 --webhook-url http://127.0.0.1:8080/api/webhooks/linear`.
 """
@@ -18,6 +18,7 @@ from playground.linear_clock import Clock
 from playground.linear_control import Controls, add_control_routes
 from playground.linear_endpoint import GraphqlEndpoint, Limits
 from playground.linear_faults import Faults
+from playground.linear_oauth import TOKEN_PATH, OAuthEndpoint
 from playground.linear_page import delivery_view, render_page, snapshot
 from playground.linear_people import People
 from playground.linear_tokens import Tokens
@@ -37,6 +38,7 @@ class LinearSettings:
         port: 0 picks a free one.
         webhook_url: Where the app listens; empty means that no webhook is sent until `courier.connect`.
         app_token: The first access token, for `Authorization: Bearer <token>`; dies with the first grant.
+        redirect_uris: Callback addresses that the OAuth app lists.
         member_keys: API key -> e-mail address of its owner, for `Authorization: <key>`.
         answer_limit_s: How long a webhook may take to be answered.
     """
@@ -52,6 +54,7 @@ class LinearSettings:
     )
     client_id: str = "threadline-client"
     client_secret: str = "threadline-client-secret"
+    redirect_uris: tuple[str, ...] = ("http://127.0.0.1:8080/oauth/linear/callback",)
     first_issue_number: int = 142
     limits: Limits = field(default_factory=Limits)
     answer_limit_s: float = ANSWER_LIMIT_S
@@ -87,6 +90,7 @@ class LinearPlayground:
             app_token=self.settings.app_token,
             member_keys=self.settings.member_keys,
             client=(self.settings.client_id, self.settings.client_secret),
+            redirect_uris=self.settings.redirect_uris,
         )
         self.endpoint = GraphqlEndpoint(
             self.workspace, self.tokens, self.courier, self.faults, self.settings.limits
@@ -103,7 +107,11 @@ class LinearPlayground:
 
     @property
     def token_url(self) -> str:
-        return f"{self.url}/oauth/token"
+        return f"{self.url}{TOKEN_PATH}"
+
+    @property
+    def authorize_url(self) -> str:
+        return f"{self.url}/oauth/authorize"
 
     async def start(self) -> None:
         """Listen; `url` is known afterwards."""
@@ -139,15 +147,11 @@ class LinearPlayground:
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=8 * 1024 * 1024)
         app.router.add_post("/graphql", self.endpoint.handle)
-        app.router.add_post("/oauth/token", self._token)
+        app.add_routes(OAuthEndpoint(self.tokens, self.faults).routes())
         app.router.add_get("/_state", self._state)
         app.router.add_get("/", self._page)
         add_control_routes(app, self.controls)
         return app
-
-    async def _token(self, request: web.Request) -> web.Response:
-        status, payload = self.tokens.grant(await request.post())
-        return web.json_response(payload, status=status)
 
     async def _state(self, _request: web.Request) -> web.Response:
         state = snapshot(self.workspace)

@@ -225,7 +225,7 @@ async def _redeliver(it: Controls, body: Redeliver) -> Json:
 
 
 async def _revoke(it: Controls, _body: Nothing) -> Json:
-    it.tokens.revoke()
+    it.courier.emit(it.tokens.revoke())
     return {"revoked": True}
 
 

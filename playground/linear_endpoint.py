@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -60,6 +61,14 @@ class Answer:
     events: list[Event] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class GraphqlCall:
+    """One request as tests name it: its operation and root fields, and what it was given."""
+
+    names: set[str]
+    variables: dict[str, Any]
+
+
 @cache
 def _schema() -> GraphQLSchema:
     return executable_schema(MUTATIONS)
@@ -95,11 +104,14 @@ class GraphqlEndpoint:
             return web.json_response(asked.payload, status=asked.status)
         document = _read_document(asked.query)
         operation = document.operation(asked.operationName)
+        call = GraphqlCall(names_of(operation) if operation else set(), asked.variables or {})
+        await self._faults.moments.reach(call.names, "before", call.variables)
         fault = self._note(document, operation)
         if fault and fault.kind == "drop_before":
             return _drop(request)
         answer = self._answer(asked, document, operation, actor, fault)
-        return await self._reply(request, answer, is_lost=fault is not None and fault.kind == "drop_after")
+        is_lost = fault is not None and fault.kind == "drop_after"
+        return await self._reply(request, call, answer, is_lost=is_lost)
 
     def limit(self, limits: Limits) -> None:
         """Change the allowances; every caller starts again with a full one."""
@@ -130,7 +142,7 @@ class GraphqlEndpoint:
         if wait is not None:
             return self._rate_limited(wait, headers)
         if refusal := _refusal(document, operation, points, fault):
-            return Answer(refusal.status, refusal.payload, headers)
+            return Answer(refusal.status, refusal.payload, headers | refusal.headers)
         return self._execute(document, asked, actor, headers)
 
     def _execute(
@@ -161,16 +173,15 @@ class GraphqlEndpoint:
         failure = _failure("rate limit exceeded", "RATELIMITED", kind="ratelimited")
         return Answer(self._limits.status, failure, {**headers, **retry_after})
 
-    async def _reply(self, request: web.Request, answer: Answer, *, is_lost: bool) -> web.StreamResponse:
+    async def _reply(
+        self, request: web.Request, call: GraphqlCall, answer: Answer, *, is_lost: bool
+    ) -> web.StreamResponse:
         echoes = [each for event in answer.events if (each := self._courier.prepare(event))]
         if self.echo.order == "before":
             await asyncio.gather(*(self._courier.send(each) for each in self._copies(echoes)))
-        if is_lost:
-            response: web.StreamResponse = _drop(request)
-        else:
-            response = web.json_response(answer.payload, status=answer.status, headers=answer.headers)
-            await response.prepare(request)
-            await response.write_eof()
+        await self._faults.moments.reach(call.names, "executed", call.variables)
+        response = _drop(request) if is_lost else await _send(request, answer)
+        await self._faults.moments.reach(call.names, "answered", call.variables)
         if self.echo.order == "after":
             for each in self._copies(echoes):
                 self._courier.send_soon(each)
@@ -183,6 +194,14 @@ class GraphqlEndpoint:
             for each in deliveries
             for _ in range(self.echo.copies if each.type == "AgentSessionEvent" else 1)
         ]
+
+
+async def _send(request: web.Request, answer: Answer) -> web.Response:
+    response = web.json_response(answer.payload, status=answer.status, headers=answer.headers)
+    with suppress(ConnectionResetError):  # Whoever asked is gone; what was done stays done.
+        await response.prepare(request)
+        await response.write_eof()
+    return response
 
 
 async def _parse_request(request: web.Request) -> GraphqlRequest | Answer:
@@ -203,7 +222,8 @@ def _refusal(
     if points > QUERY_LIMIT_POINTS:
         return Answer(400, _failure("the query is too complex", "INPUT_ERROR"))
     if fault and fault.kind == "answer":
-        return Answer(fault.status, _failure(fault.message, fault.code))
+        hint = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
+        return Answer(fault.status, _failure(fault.message, fault.code), hint)
     return None
 
 

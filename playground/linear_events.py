@@ -78,6 +78,13 @@ def unassigned_from_app(workspace: Workspace, issue: Issue, actor: User) -> Even
     )
 
 
+def app_revoked(workspace: Workspace) -> Event:
+    """The app was removed from the workspace; comes whatever the app subscribed to."""
+    return Event(
+        "OAuthApp", {**_envelope(workspace, "OAuthApp", "revoked"), "oauthClientId": OAUTH_CLIENT_ID}
+    )
+
+
 def thread_of(comment: Comment) -> list[Comment]:
     """The thread a comment is in, oldest first."""
     root = comment.parent or comment

@@ -17,6 +17,7 @@ from playground.linear_events import Event
 
 RETRY_LADDER = (timedelta(minutes=1), timedelta(hours=1), timedelta(hours=6))
 ANSWER_LIMIT_S = 5.0
+ALWAYS_SENT = frozenset({"OAuthApp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Courier:
 
     def prepare(self, event: Event) -> Delivery | None:
         """Sign and record an event; None if nobody asked for it."""
-        if not self._url or event.type not in self._subscribed:
+        if not self._url or event.type not in self._subscribed | ALWAYS_SENT:
             return None
         body = json.dumps(event.payload).encode()
         delivery_id = str(uuid4())

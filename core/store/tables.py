@@ -126,3 +126,33 @@ workers = sa.Table(
     # up | dead | reaped
     sa.Column("state", sa.Text, nullable=False),
 )
+
+installs = sa.Table(
+    "installs",
+    metadata,
+    # "linear"; `external_id` is the organization's there.
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("external_id", sa.Text, primary_key=True),
+    sa.Column("organization", sa.Text, nullable=False),
+    sa.Column("app_user_id", sa.Text, nullable=False),
+    # Both tokens are sealed by `core.store.vault` with the key that `key_id` names.
+    sa.Column("access_token", sa.LargeBinary, nullable=False),
+    sa.Column("refresh_token", sa.LargeBinary),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False),
+    # active | revoked
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("installed_at", sa.Float, nullable=False),
+    sa.Column("updated_at", sa.Float, nullable=False),
+)
+
+tickets = sa.Table(
+    "tickets",
+    metadata,
+    # SHA-256 of what was handed out: who reads this table can redeem nothing.
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False),
+)

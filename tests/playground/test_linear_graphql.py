@@ -63,7 +63,7 @@ async def test_a_new_client_credentials_token_kills_the_one_before(world: World)
     ("grant", "secret", "status", "error"),
     [
         ("client_credentials", "wrong", 401, "invalid_client"),
-        ("refresh_token", "threadline-client-secret", 400, "unsupported_grant_type"),
+        ("password", "threadline-client-secret", 400, "unsupported_grant_type"),
     ],
 )
 async def test_a_bad_grant_is_refused_and_kills_nothing(
