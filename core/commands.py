@@ -1,0 +1,92 @@
+"""Words that are for us and not for the agent: status, why, help, follow, new, aside, plan first. Pure."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """For people; the agent must not see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Show the session on this issue here as well."""
+
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """Start another session in this thread."""
+
+    text: str
+
+
+Command = Stop | Status | Why | Help | Aside | Follow | New
+
+_STOP = r"(please\s+)?(stop|halt|cancel|abort)(\s+(it|this|that|now|please|working))*"
+_STATUS = r"status|(what('|’)?s|what is) (the|your) status|how('|’)?s it going|how far are you|where are we"
+_WHY = (
+    r"why|why (is|are) (it|you|this) (waiting|stuck|slow|blocked)|what are you waiting for"
+    r"|what('|’)?s (blocking|the hold-?up)|why is nothing happening"
+)
+_HELP = r"help|what can you do|commands"
+
+_WORDS: tuple[tuple[re.Pattern[str], Command], ...] = tuple(
+    (re.compile(rf"(?:{pattern})\s*[?.!]*", re.IGNORECASE), command)
+    for pattern, command in ((_STOP, Stop()), (_STATUS, Status()), (_WHY, Why()), (_HELP, Help()))
+)
+_ASIDE = re.compile(r"(!aside|\(aside\)|aside)(\b|\s|:).*", re.IGNORECASE | re.DOTALL)
+_FOLLOW = re.compile(
+    r"follow\s+(?:\S*/issue/)?([A-Za-z][A-Za-z0-9]{0,9}-\d{1,7})(?:/\S*)?\s*[.!]*", re.IGNORECASE
+)
+_NEW = re.compile(r"new(?:\s+session)?\s*[:,]?\s+(\S.*)", re.IGNORECASE | re.DOTALL)
+_PLAN_FIRST = re.compile(
+    r"^plan first[\s:,]+|[\s,;]+plan first[.!]*$|[\s,;]+(make|show) (me )?a plan first[.!]*$", re.I
+)
+
+
+def command_of(text: str) -> Command | None:
+    """The command that a message is, if it is one; anything else is for the agent."""
+    plain = text.strip()
+    for pattern, command in _WORDS:
+        if pattern.fullmatch(plain):
+            return command
+    if _ASIDE.fullmatch(plain):
+        return Aside()
+    if found := _FOLLOW.fullmatch(plain):
+        return Follow(found[1].upper())
+    if found := _NEW.fullmatch(plain):
+        return New(found[1])
+    return None
+
+
+def wants_plan(text: str) -> bool:
+    """Whether the person wants to approve a plan before anything is changed."""
+    return _PLAN_FIRST.search(text.strip()) is not None
+
+
+def without_plan_first(text: str) -> str:
+    """The request itself."""
+    return _PLAN_FIRST.sub("", text.strip()).strip()

@@ -1,0 +1,86 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.commands import (
+    Aside,
+    Command,
+    Follow,
+    Help,
+    New,
+    Status,
+    Stop,
+    Why,
+    command_of,
+    wants_plan,
+    without_plan_first,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("stop", Stop()),
+        ("Please stop it now!", Stop()),
+        ("cancel", Stop()),
+        ("status", Status()),
+        ("What's the status?", Status()),
+        ("how’s it going?", Status()),
+        ("why", Why()),
+        ("Why is it waiting?", Why()),
+        ("what are you waiting for", Why()),
+        ("help", Help()),
+        ("What can you do?", Help()),
+        ("aside: Eve, do you know this part?", Aside()),
+        ("(aside) lunch?", Aside()),
+        ("!aside\nover two lines", Aside()),
+        ("follow ENG-12", Follow("ENG-12")),
+        ("follow eng-12.", Follow("ENG-12")),
+        ("follow https://linear.app/acme/issue/ENG-12/search-is-slow", Follow("ENG-12")),
+        ("new: make the export faster", New("make the export faster")),
+        ("new session, make the export faster", New("make the export faster")),
+    ],
+)
+def test_words_for_us_are_understood(text: str, command: Command) -> None:
+    assert command_of(text) == command
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stop using tabs in this file",
+        "why does the test fail on Tuesdays?",
+        "help the user when the search is empty",
+        "status codes are wrong in the API",
+        "asides in the docs are ugly",
+        "follow the style of the other module",
+        "newlines are lost",
+        "new",
+        "don't touch ranking",
+        "",
+    ],
+)
+def test_anything_else_is_for_the_agent(text: str) -> None:
+    assert command_of(text) is None
+
+
+@given(st.text())
+def test_no_text_breaks_the_reading(text: str) -> None:
+    assert command_of(text) == command_of(f"  {text}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "request_itself"),
+    [
+        ("plan first: rename the toggle", "rename the toggle"),
+        ("rename the toggle, plan first", "rename the toggle"),
+        ("rename the toggle; show me a plan first.", "rename the toggle"),
+    ],
+)
+def test_a_plan_can_be_asked_for_first(text: str, request_itself: str) -> None:
+    assert wants_plan(text)
+    assert without_plan_first(text) == request_itself
+
+
+def test_a_plan_in_passing_is_not_asked_for() -> None:
+    assert not wants_plan("we plan first to migrate and then to clean up")
