@@ -16,7 +16,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 .PHONY: demo serve test check bench lock clean
 
 demo: $(STAMP) ## The whole loop on this machine; MODEL=real uses ANTHROPIC_API_KEY
-	$(BIN)/python -m playground.demo $(if $(MODEL),--model $(MODEL)) $(if $(SURFACE),--surface $(SURFACE)) $(ARGS)
+	$(BIN)/python -m playground.demo $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
 serve: $(STAMP)
 	$(BIN)/threadline serve

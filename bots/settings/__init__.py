@@ -1,31 +1,34 @@
 """Everything Threadline is told from outside, read in one place."""
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from pydantic import SecretStr
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource
 
-from bots.settings.config_file import Repository, read_config
-from bots.settings.environment import Environment, leaves, read_environment, unknown, variables
-from bots.settings.problems import SettingsError
+from bots.settings.environment import (
+    NOT_OURS,
+    PREFIX,
+    ConfigFile,
+    Group,
+    Repository,
+    Settings,
+    variable,
+    variables,
+)
+from bots.settings.problems import KeyPath, SettingsError, did_you_mean, explain
 
 __all__ = ["Repository", "Settings", "SettingsError", "load", "variables"]
 
 
-class Settings(Environment):
-    """Made by `load`: paths are absolute, no group is half set."""
+class GivenEnvironment(EnvSettingsSource):
+    """The variables of a mapping in place of the process's own; empty ones count as not set."""
 
-    repositories: tuple[Repository, ...] = ()
-
-    def secrets(self) -> list[str]:
-        """Every secret value, for redaction: also the passwords inside of addresses."""
-        addresses = [self.database_url, *(one.url for one in self.repositories)]
-        passwords = [password for url in addresses if (password := urlsplit(url).password)]
-        return [
-            *(value.get_secret_value() for _, value in leaves(self) if isinstance(value, SecretStr)),
-            *dict.fromkeys([*passwords, *map(unquote, passwords)]),
-        ]
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(Settings)
+        given = ((name, environ.get(name, "").strip()) for name in variables())
+        self.env_vars = {name.lower(): value for name, value in given if value}
 
 
 def load(environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -38,20 +41,85 @@ def load(environ: Mapping[str, str], cwd: Path) -> Settings:
     Raises:
         SettingsError: With every problem found, one line each; end with exit code 2.
     """
-    problems = list(unknown(environ))
-    environment = read_environment(environ, problems)
-    config = read_config(environ.get("THREADLINE_CONFIG", "").strip(), cwd, problems)
+    problems = list(_unknown(environ))
+    found = _read_environment(environ, problems)
+    repositories = _read_file(environ.get("THREADLINE_CONFIG", "").strip(), cwd, problems)
     if problems:
         raise SettingsError(problems)
-    data_dir = cwd / environment.data_dir
-    found = environment.model_copy(
-        update={"data_dir": data_dir, "database_url": _absolute(environment.database_url, data_dir, cwd)}
+    data_dir = cwd / found.data_dir
+    return found.model_copy(
+        update={
+            "data_dir": data_dir,
+            "database_url": _absolute(found.database_url, data_dir, cwd),
+            "repositories": tuple(
+                one if one.url else one.model_copy(update={"url": f"{found.github.git_url}/{one.name}.git"})
+                for one in repositories
+            ),
+        }
     )
-    repositories = tuple(
-        one if one.url else one.model_copy(update={"url": f"{found.github.git_url}/{one.name}.git"})
-        for one in config.repositories
-    )
-    return Settings(**dict(found), repositories=repositories)
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    """Say which variables look like ours and are not: mistyped ones would be ignored in silence."""
+    known = variables()
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known and name not in NOT_OURS:
+            yield f"{name} is not a setting{did_you_mean(name, known, prefix=PREFIX)}"
+
+
+def _read_environment(environ: Mapping[str, str], problems: list[str]) -> Settings:
+    try:
+        settings = Settings(**GivenEnvironment(environ)())
+    except ValidationError as error:
+        problems += (f"{variable(_own(path))} {what}" for path, what in explain(error, ()))
+        return Settings()
+    for name, group in settings:
+        if isinstance(group, Group):
+            problems += (f"{variable((name, key))} is missing: {why}" for key, why in group.half_set())
+    return settings
+
+
+def _own(path: KeyPath) -> KeyPath:
+    """Without what pydantic adds for members of a list and of a union."""
+    return tuple(part for part in path if isinstance(part, str) and part.isidentifier())
+
+
+def _read_file(named: str, cwd: Path, problems: list[str]) -> tuple[Repository, ...]:
+    """Read the file that THREADLINE_CONFIG names, else `threadline.toml` in `cwd`, which need not exist."""
+    path = cwd / (named or "threadline.toml")
+    try:
+        repositories = ConfigFile.model_validate(tomllib.loads(path.read_text("utf-8"))).repositories
+    except FileNotFoundError:
+        if named:
+            problems.append(f"THREADLINE_CONFIG names a file that does not exist: {path}")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(
+            f"{path.name} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}"
+        )
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"{path.name} is not valid TOML: {error}")
+    except ValidationError as error:
+        known = [*ConfigFile.model_fields, *Repository.model_fields]
+        problems += (f"{path.name}: {_key(at)} {what}" for at, what in explain(error, known))
+    else:
+        problems += (f"{path.name}: {what}" for what in _contradictions(repositories))
+        return repositories
+    return ()
+
+
+def _key(path: KeyPath) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _contradictions(repositories: tuple[Repository, ...]) -> Iterator[str]:
+    names = [one.name.lower() for one in repositories]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield f"repositories[{index}].name is there twice: {repositories[index].name}"
+    defaults = [index for index, one in enumerate(repositories) if one.default]
+    for index in defaults[1:]:
+        yield f"repositories[{index}].default must be false: repositories[{defaults[0]}] is the default"
 
 
 def _absolute(url: str, data_dir: Path, cwd: Path) -> str:

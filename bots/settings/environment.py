@@ -1,21 +1,37 @@
-"""The environment variables, group by group."""
+"""Every setting: the environment's variables, group by group, and the repositories of the file."""
 
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-
-from bots.settings.group import Group, matching
-from bots.settings.problems import KeyPath, did_you_mean, explain
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StrictBool
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "THREADLINE_"
+NESTED = "__"
 # Marks every process of an agent's run, so also a Threadline that an agent starts to try it out.
 NOT_OURS = frozenset({f"{PREFIX}AGENT"})
 
 DATABASE = r"sqlite:///(?!:memory:).+|postgresql://.+"
+OWNER_AND_NAME = r"[A-Za-z0-9_-][\w.-]*/[A-Za-z0-9_-][\w.-]*"
+# The transports that `core.workspace` lets git use: others, like ext::, run commands.
+GIT_URL = r"(?:(?:https|ssh|file)://|[\w.-]+@[\w.-]+:)\S+"
+PLACE = r"(?:slack|teams):[^\s/]+/\S+"
+
+
+def matching(pattern: str, message: str) -> AfterValidator:
+    """The whole text must match `pattern`; `message` fits behind the key."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
 
 
 def _web_address(value: str) -> str:
@@ -25,12 +41,8 @@ def _web_address(value: str) -> str:
     return value
 
 
-def _split(value: object) -> object:
-    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
-
-
-def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
+def _split(value: str) -> list[str]:
+    return [word.strip() for word in value.split(",") if word.strip()]
 
 
 Secret = SecretStr | None
@@ -39,6 +51,16 @@ _NO_SLASH = AfterValidator(lambda url: url.rstrip("/"))
 Positive = Annotated[float, Field(gt=0)]
 Whole = Annotated[int, Field(gt=0)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class Group(BaseModel):
+    """Settings that are read together; immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+    def half_set(self) -> Iterator[tuple[str, str]]:
+        """Fields that must be set because others are, and why."""
+        yield from ()
 
 
 class Slack(Group):
@@ -158,8 +180,39 @@ class Run(Group):
     silence_timeout_s: Positive = 600.0
 
 
-class Environment(Group):
-    """Every variable that is read, by its path: `slack.bot_token` is THREADLINE_SLACK__BOT_TOKEN."""
+class Repository(Group):
+    """One `[[repositories]]` of the file. `load` fills in `url`, so it is never empty afterwards."""
+
+    name: Annotated[str, matching(OWNER_AND_NAME, 'must be "owner/name"')]
+    url: Annotated[
+        str, matching(GIT_URL, "must be an address like https://host/owner/name.git"), Field(repr=False)
+    ] = ""
+    base: Annotated[str, matching(r"[^\s-]\S*", "must be the name of a branch")] = "main"
+    teams: tuple[str, ...] = ()
+    channels: tuple[Annotated[str, matching(PLACE, 'must look like "slack:T0001/C0001"')], ...] = ()
+    default: StrictBool = False
+
+
+class ConfigFile(Group):
+    """`threadline.toml`."""
+
+    repositories: tuple[Repository, ...] = ()
+
+
+class Settings(BaseSettings):
+    """Made by `load`: paths are absolute, no group is half set.
+
+    Each path is a variable's name: `slack.bot_token` is THREADLINE_SLACK__BOT_TOKEN.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter=NESTED,
+        enable_decoding=False,  # No JSON in variables: lists are words with commas.
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=False,  # `load` fills in the `database_url` that is empty.
+    )
 
     database_url: Annotated[
         str, matching(DATABASE, "must be sqlite:///path/to/file.db or postgresql://..."), Field(repr=False)
@@ -168,7 +221,7 @@ class Environment(Group):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: Annotated[Address, _NO_SLASH] | None = None
     data_dir: Path = Path("var")
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
     config: Path | None = None
     slack: Slack = Slack()
     teams: Teams = Teams()
@@ -176,15 +229,24 @@ class Environment(Group):
     github: GitHub = GitHub()
     claude: Claude = Claude()
     run: Run = Run()
+    repositories: tuple[Repository, ...] = ()
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what it is made with: `load` is told the environment, it does not look around."""
+        return (sources["init_settings"],)
+
+    def secrets(self) -> list[str]:
+        """Every secret value, for redaction: also the passwords inside of addresses."""
+        addresses = [self.database_url, *(one.url for one in self.repositories)]
+        passwords = [password for url in addresses if (password := urlsplit(url).password)]
+        return [
+            *(value.get_secret_value() for _, value in leaves(self) if isinstance(value, SecretStr)),
+            *dict.fromkeys([*passwords, *map(unquote, passwords)]),
+        ]
 
 
-def variables() -> dict[str, tuple[str, ...]]:
-    """Name of every environment variable that is read -> its path in `Settings`."""
-    paths = [path for path, _ in leaves(Environment())]
-    return {_variable(path): path for path in paths}
-
-
-def leaves(group: Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+def leaves(group: BaseModel, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """Every single setting with its path."""
     for name, value in group:
         if isinstance(value, Group):
@@ -193,38 +255,11 @@ def leaves(group: Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
             yield (*path, name), value
 
 
-def unknown(environ: Mapping[str, str]) -> Iterator[str]:
-    """Say which variables look like ours and are not: mistyped ones would be ignored in silence."""
-    known = variables()
-    for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known and name not in NOT_OURS:
-            yield f"{name} is not a setting{did_you_mean(name, known, prefix=PREFIX)}"
+def variables() -> dict[str, tuple[str, ...]]:
+    """Name of every environment variable that is read -> its path in `Settings`."""
+    return {variable(path): path for path, _ in leaves(Settings()) if path != ("repositories",)}
 
 
-def read_environment(environ: Mapping[str, str], problems: list[str]) -> Environment:
-    """The variables that are set, checked; empty ones count as not set."""
-    raw: dict[str, Any] = {}
-    for name, path in variables().items():
-        if value := environ.get(name, "").strip():
-            group = raw
-            for part in path[:-1]:
-                group = group.setdefault(part, {})
-            group[path[-1]] = value
-    try:
-        environment = Environment.model_validate(raw)
-    except ValidationError as error:
-        problems += (f"{_variable(_own(path))} {what}" for path, what in explain(error, ()))
-        return Environment()
-    for name, group in environment:
-        if isinstance(group, Group):
-            problems += (f"{_variable((name, key))} is missing: {why}" for key, why in group.half_set())
-    return environment
-
-
-def _own(path: KeyPath) -> KeyPath:
-    """Without what pydantic adds for members of a list and of a union."""
-    return tuple(part for part in path if isinstance(part, str) and part.isidentifier())
-
-
-def _variable(path: KeyPath) -> str:
-    return PREFIX + "__".join(str(part).upper() for part in path)
+def variable(path: Iterable[str | int]) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + NESTED.join(str(part).upper() for part in path)

@@ -15,16 +15,12 @@ PAUSE_S: Final = 30.0
 _GONE: Final = frozenset(
     {
         "access_denied",
-        "account_inactive",
         "channel_not_found",
-        "invalid_auth",
         "is_archived",
         "is_inactive",
         "no_permission",
         "not_allowed_token_type",
-        "not_authed",
         "not_in_channel",
-        "org_login_required",
         "restricted_action",
         "restricted_action_read_only_channel",
         "restricted_action_thread_locked",
@@ -32,10 +28,13 @@ _GONE: Final = frozenset(
         "team_access_not_granted",
         "team_not_found",
         "thread_not_found",
-        "token_expired",
-        "token_revoked",
     }
 )
+_LOCKED_OUT: Final = frozenset(
+    {"account_inactive", "invalid_auth", "not_authed", "org_login_required", "token_expired", "token_revoked"}
+)
+"""The token, not the thread: everything waits until somebody mends it, and nothing is given up."""
+
 _PASSING: Final = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 """Slack says of the first two that the call may have had its effect; the others are not sure either."""
 
@@ -76,6 +75,8 @@ def _answered(method: str, status: int, code: str, headers: Mapping[str, str]) -
         return Throttled(f"{method}: Slack asks for a pause", retry_after_s=_retry_after_s(headers))
     if code in _GONE:
         return TargetGone(f"{method}: {code}", code=Blocker.CHAT_GONE)
+    if code in _LOCKED_OUT:
+        return TryLater(f"{method}: Slack refuses our token ({code})", maybe_done=False)
     if status >= 500 or code in _PASSING or not code:
         return TryLater(f"{method}: Slack answered {code or status}", maybe_done=True)
     return Refused(f"{method}: {code}")

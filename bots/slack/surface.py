@@ -12,7 +12,7 @@ from bots.slack.inbound import attachments_of, mentioned, message_text
 from bots.slack.people import People
 from bots.slack.wire import MalformedEvent, Message, parsed
 from core.activities import Author, Fate
-from core.errors import Refused
+from core.errors import Refused, Throttled, TryLater
 from core.events import ThreadMessage
 from core.ids import MessageRef, ThreadRef
 from core.ports import Payload
@@ -86,11 +86,13 @@ class SlackSurface:
                 fine=_NOT_TO_REACT_TO | {"already_reacted"},
             )
         if gone and gone != shown:
-            await call(
-                "reactions.remove",
-                self._client.reactions_remove(channel=channel, timestamp=ts, name=gone),
-                fine=_NOT_TO_REACT_TO | {"no_reaction"},
-            )
+            removal = self._client.reactions_remove(channel=channel, timestamp=ts, name=gone)
+            try:
+                await call("reactions.remove", removal, fine=_NOT_TO_REACT_TO | {"no_reaction"})
+            except (Throttled, TryLater) as error:
+                # The new one is there: another plan would not know of it, and leave it for ever.
+                error.maybe_done = error.maybe_done or shown is not None
+                raise
 
     async def history(self, thread: ThreadRef) -> Sequence[ThreadMessage]:
         """See `ThreadReader.history`. Names are filled in as far as Slack tells them now."""

@@ -36,7 +36,7 @@ def api_error(response: object) -> SlackApiError:
     ("error", "meaning"),
     [
         (answer(200, {"ok": False, "error": "channel_not_found"}), TargetGone),
-        (answer(200, {"ok": False, "error": "token_expired"}), TargetGone),
+        (answer(200, {"ok": False, "error": "token_expired"}), TryLater),
         (answer(200, {"ok": False, "error": "msg_too_long"}), Refused),
         (answer(200, {"ok": False, "error": "invalid_blocks"}), Refused),
         (answer(200, {"ok": False, "error": "missing_scope"}), Refused),

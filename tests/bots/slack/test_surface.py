@@ -162,17 +162,7 @@ async def test_message_that_is_gone_needs_no_reaction(
 # Failures
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        "channel_not_found",
-        "not_in_channel",
-        "is_archived",
-        "invalid_auth",
-        "account_inactive",
-        "token_revoked",
-    ],
-)
+@pytest.mark.parametrize("error", ["channel_not_found", "not_in_channel", "is_archived"])
 async def test_thread_without_access_is_gone(
     slack: SlackPlayground, surface: SlackSurface, thread: ThreadRef, error: str
 ) -> None:
@@ -180,6 +170,16 @@ async def test_thread_without_access_is_gone(
     with pytest.raises(TargetGone, match=error) as gone:
         await surface.post(thread, HELLO, key="k1", again=False)
     assert gone.value.code is Blocker.CHAT_GONE
+
+
+@pytest.mark.parametrize("error", ["invalid_auth", "account_inactive", "token_revoked"])
+async def test_thread_waits_while_our_token_is_refused(
+    slack: SlackPlayground, surface: SlackSurface, thread: ThreadRef, error: str
+) -> None:
+    slack.api.faults.fail_next("chat.postMessage", Fault(error=error))
+    with pytest.raises(TryLater, match=error) as refused:
+        await surface.post(thread, HELLO, key="k1", again=False)
+    assert not refused.value.maybe_done
 
 
 async def test_deleted_thread_is_gone(surface: SlackSurface) -> None:
