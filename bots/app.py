@@ -5,12 +5,12 @@ import os
 import random
 import socket
 import time
-from urllib.parse import urljoin
 
 import httpx
 from aiohttp import web
 from pydantic import SecretStr
 
+from bots.linear_access import LinearAccess
 from bots.settings import Repository as RepositorySettings
 from bots.settings import Settings
 from bots.slack.bot import SlackBot
@@ -36,10 +36,9 @@ from core.turn.desk import Crew, Limits
 from core.turns import TurnQueue
 from core.turns import migrate as migrate_engine
 from core.workspace.clone import Workspaces
-from linear.client import LinearClient, StaticToken, TokenSource
+from linear.client import LinearClient
 from linear.ingress import PATH as LINEAR_PATH
 from linear.ingress import linear_webhooks
-from linear.oauth import ClientCredentials
 from linear.sink import LinearSink
 from linear.tracker import LinearTracker
 
@@ -51,16 +50,16 @@ class NotConfigured(ThreadlineError):
 
 
 class Threadline:
-    """The whole bot in one process. Make it inside the running loop, after `migrate_all`."""
+    """The whole bot in one process. Make it inside the running loop, after `prepare`."""
 
     def __init__(self, settings: Settings) -> None:
-        _require(settings)
         self.settings = settings
         self._ready = False
         redact = Redactor(settings.secrets())
         self._database = Database(settings.database_url)
         self._http = httpx.AsyncClient()
-        linear = LinearClient(self._http, settings.linear.api_url, _linear_token(settings, self._http))
+        self._linear = LinearAccess(settings, self._database, self._http)
+        linear = LinearClient(self._http, settings.linear.api_url, self._linear.token)
         self._slack = SlackBot(
             self,
             bot_token=_plain(settings.slack.bot_token),
@@ -80,7 +79,7 @@ class Threadline:
         crew = Crew(
             store=SessionStore(self._database, now=time.time, redact=redact),
             tracker=LinearTracker(
-                linear, default_team=settings.linear.team, as_app=not _is_personal(settings)
+                linear, default_team=settings.linear.team, as_app=not self._linear.is_personal
             ),
             runner=ClaudeRunner(_claude(settings, redact)),
             workspaces=Workspaces(settings.data_dir),
@@ -116,12 +115,16 @@ class Threadline:
         linear = self.settings.linear
         if secrets := _secrets(linear.webhook_secret, linear.webhook_secret_previous):
             application.router.add_post(LINEAR_PATH, linear_webhooks(self, secrets))
+        application.add_routes(self._linear.routes())
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
         return application
 
-    async def start(self) -> None:
-        """Go on where an earlier process stopped, then take events in."""
+    async def start(self) -> str | None:
+        """Go on where an earlier process stopped, then take events in.
+
+        Returns a link for installing the app in Linear, if that is still to be done.
+        """
         strays = await self._service.recover()
         self._mirror.start()
         await self._queue.start(self._service.run_turn)
@@ -129,6 +132,9 @@ class Threadline:
         self._ready = True
         if strays:
             log.warning("ended agents of an earlier process", extra={"processes": strays})
+        if self._linear.warning:
+            log.warning(self._linear.warning)
+        return await self._linear.start()
 
     async def stop(self) -> None:
         """Take nothing more in, end agents, finish calls in the air; open turns go on at the next start."""
@@ -148,11 +154,25 @@ class Threadline:
         return web.json_response({"ready": ready}, status=200 if ready else 503)
 
 
-def migrate_all(settings: Settings) -> None:
-    """Bring the database to this version's shape."""
+def prepare(settings: Settings) -> None:
+    """Check that everything needed is configured, and bring the database to this version's shape.
+
+    Raises:
+        NotConfigured: It is not.
+    """
+    _require(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     migrate.upgrade(settings.database_url)
     migrate_engine(settings.database_url)
+
+
+async def install_link(settings: Settings) -> str:
+    """A link that connects a Linear workspace, beside a service that may be running."""
+    database = Database(settings.database_url)
+    async with httpx.AsyncClient() as http:
+        link = await LinearAccess(settings, database, http).setup_link()
+    await database.close()
+    return link
 
 
 def _require(settings: Settings) -> None:
@@ -163,20 +183,6 @@ def _require(settings: Settings) -> None:
     }
     if names := [f"THREADLINE_{name}" for name, is_missing in missing.items() if is_missing]:
         raise NotConfigured(", ".join(names))
-
-
-def _linear_token(settings: Settings, http: httpx.AsyncClient) -> TokenSource:
-    linear = settings.linear
-    if linear.token:
-        return StaticToken(linear.token.get_secret_value())
-    token_url = urljoin(linear.api_url, "/oauth/token")
-    return ClientCredentials(
-        http, token_url, client_id=linear.client_id or "", client_secret=_plain(linear.client_secret)
-    )
-
-
-def _is_personal(settings: Settings) -> bool:
-    return _plain(settings.linear.token).startswith("lin_api_")
 
 
 def _claude(settings: Settings, redact: Redactor) -> ClaudeSettings:

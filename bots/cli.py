@@ -5,17 +5,22 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
-from bots.app import NotConfigured, Threadline, migrate_all
+from bots.app import NotConfigured, Threadline, install_link, prepare
+from bots.linear_access import Misconfigured
 from bots.logs import set_up_logging
 from bots.settings import Settings, SettingsError, load
-from bots.slack.manifest import render_manifest
+from bots.slack.manifest import render_manifest as slack_manifest
 from core.redact import Redactor
+from core.store.vault import UnusableKey
 from core.turns import SlotTaken
+from linear.manifest import creation_link
+from linear.manifest import render_manifest as linear_manifest
 
 USAGE_ERROR = 2
 
@@ -37,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if asked.command == "manifest":
         return _manifest(asked)
-    if asked.command == "serve":
-        return _serve()
+    if asked.command in ("serve", "install"):
+        return _with_settings(_run if asked.command == "serve" else _install)
     parser.print_help()
     return USAGE_ERROR
 
@@ -53,30 +58,42 @@ def _parser() -> argparse.ArgumentParser:
     slack.add_argument("--url", help="public address of this server, like https://bot.example.com")
     slack.add_argument("--socket", action="store_true", help="use Socket Mode: no public address is needed")
     slack.add_argument("--name", default="Threadline", help="name of the bot (default: %(default)s)")
+    linear = platforms.add_parser("linear", help="for an OAuth app in Linear's settings")
+    linear.add_argument("--url", required=True, help="public address of this server")
+    linear.add_argument("--name", default="Threadline", help="name of the app (default: %(default)s)")
+    install = commands.add_parser("install", help="print a link that connects a workspace")
+    install.add_argument("platform", choices=["linear"])
     return parser
 
 
 def _manifest(asked: argparse.Namespace) -> int:
-    if not asked.url and not asked.socket:
+    if asked.platform == "slack" and not asked.url and not asked.socket:
         return _wrong("either --url or --socket is needed")
     try:
-        print(render_manifest(asked.url, asked.socket, asked.name), end="")
+        if asked.platform == "slack":
+            print(slack_manifest(asked.url, asked.socket, asked.name), end="")
+        else:
+            manifest = linear_manifest(asked.url, asked.name)
+            print(f"{manifest}\nCreate the app with one click:\n{creation_link(manifest)}")
     except ValueError as error:
         return _wrong(str(error))
     return 0
 
 
-def _serve() -> int:
+def _with_settings(work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
     try:
         settings = load(os.environ, Path.cwd())
     except SettingsError as error:
         return _wrong(str(error))
     set_up_logging(settings.log_level, Redactor(settings.secrets()))
     try:
-        return asyncio.run(_run(settings))
+        prepare(settings)
+        return asyncio.run(work(settings))
     except NotConfigured as error:
         print(WELCOME + str(error), file=sys.stderr)
         return USAGE_ERROR
+    except (UnusableKey, Misconfigured) as error:
+        return _wrong(str(error))
     except (OSError, SlotTaken) as error:
         print(f"threadline: {error}", file=sys.stderr)
         return 1
@@ -84,7 +101,6 @@ def _serve() -> int:
 
 async def _run(settings: Settings) -> int:
     threadline = Threadline(settings)
-    await asyncio.to_thread(migrate_all, settings)
     stopping = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stopping.set)
@@ -93,12 +109,21 @@ async def _run(settings: Settings) -> int:
     site = web.TCPSite(runner, settings.host, settings.port)
     await site.start()
     try:
-        await threadline.start()
+        link = await threadline.start()
         print(_on(settings), flush=True)
+        if link:
+            print(f"  Install       open this once, within an hour: {link}", flush=True)
         await stopping.wait()
     finally:
         await runner.cleanup()
         await threadline.stop()
+    return 0
+
+
+async def _install(settings: Settings) -> int:
+    if settings.linear.grant != "installed":
+        return _wrong("THREADLINE_LINEAR__GRANT=installed is needed for an install in the browser")
+    print(await install_link(settings))
     return 0
 
 

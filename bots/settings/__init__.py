@@ -76,6 +76,9 @@ def _read_environment(environ: Mapping[str, str], problems: list[str]) -> Settin
     for name, group in settings:
         if isinstance(group, Group):
             problems += (f"{variable((name, key))} is missing: {why}" for key, why in group.half_set())
+    if settings.linear.grant == "installed" and not settings.public_url:
+        why = f"the install page of {variable(('linear', 'grant'))}=installed is reached by it"
+        problems.append(f"{variable(('public_url',))} is missing: {why}")
     return settings
 
 

@@ -113,7 +113,9 @@ class Linear(Group):
     token: Secret = None
     webhook_secret: Secret = None
     webhook_secret_previous: Secret = None
+    grant: Literal["client_credentials", "installed"] = "client_credentials"
     api_url: Address = "https://api.linear.app/graphql"
+    authorize_url: Address = "https://linear.app/oauth/authorize"
     team: str | None = None
     app_name: str = "Threadline"
 
@@ -128,6 +130,8 @@ class Linear(Group):
             yield "client_id", f"{PREFIX}LINEAR__CLIENT_SECRET needs it"
         elif self.webhook_secret and not self.on:
             yield "token", f"Linear needs it, or {PREFIX}LINEAR__CLIENT_ID and CLIENT_SECRET"
+        if self.grant == "installed" and not self.client_id:
+            yield "client_id", f"{PREFIX}LINEAR__GRANT=installed needs it"
         if self.webhook_secret_previous and not self.webhook_secret:
             yield "webhook_secret", "WEBHOOK_SECRET_PREVIOUS is only for the time of a change"
 
@@ -221,6 +225,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: Annotated[Address, _NO_SLASH] | None = None
     data_dir: Path = Path("var")
+    secret_keys: Secret = None
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
     config: Path | None = None
     slack: Slack = Slack()
