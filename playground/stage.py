@@ -19,6 +19,7 @@ from playground.linear import LinearPlayground, LinearSettings
 from playground.linear_page import snapshot
 from playground.model import ModelPlayground
 from playground.slack import BOT_TOKEN, SlackConfig, SlackPlayground
+from playground.slack_clock import Clock
 
 HOST = "127.0.0.1"
 SIGNING_SECRET = "slack-signing-secret"
@@ -37,6 +38,8 @@ class NeverHappened(AssertionError):
 class Stage:
     """Stand-ins and the service between them; `async with` starts the stand-ins, `serve` the service.
 
+    `settings` are what `environment` was; they count from the next `serve` on.
+
     Args:
         folder: Holds everything: the service's data, its log, the repository.
         scripts: For the model; see `ModelPlayground`.
@@ -44,6 +47,7 @@ class Stage:
         environment: More settings for the service, or others; None takes one away.
         config: Text of `threadline.toml`; the default routes everything to `acme/shop`.
         slack: How the Slack stand-in is set up, if not as usual.
+        slack_clock: Time for its retries and limits; the machine's own by default.
     """
 
     def __init__(
@@ -55,13 +59,17 @@ class Stage:
         environment: Mapping[str, str | None] | None = None,
         config: str | None = None,
         slack: Mapping[str, Any] | None = None,
+        slack_clock: Clock | None = None,
     ) -> None:
         self.folder = folder
         self.port = free_port()
-        self._environment = dict(environment or {})
+        self.settings = dict(environment or {})
         self._config = config if config is not None else _routes(repository)
         self.slack = SlackPlayground(
-            SlackConfig(events_url=f"{self.url}/slack/events", signing_secret=SIGNING_SECRET, **(slack or {}))
+            SlackConfig(
+                events_url=f"{self.url}/slack/events", signing_secret=SIGNING_SECRET, **(slack or {})
+            ),
+            slack_clock,
         )
         self.linear = LinearPlayground(
             LinearSettings(webhook_url=f"{self.url}/api/webhooks/linear", webhook_secret=WEBHOOK_SECRET)
@@ -132,7 +140,7 @@ class Stage:
             "THREADLINE_CLAUDE__API_KEY": MODEL_KEY,
             "THREADLINE_CLAUDE__BASE_URL": self.model.url,
         }
-        told |= self._environment
+        told |= self.settings
         return {name: value for name, value in told.items() if value is not None}
 
     async def kill(self) -> None:
