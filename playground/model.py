@@ -5,7 +5,8 @@ import asyncio
 import json
 import re
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from playground.model_script import SCRIPTS, Place, Script, Step, next_step
+from playground.moments import Moments
 
 HOST = "127.0.0.1"
 _LARGEST_REQUEST = 256 << 20
@@ -38,13 +40,15 @@ class ModelPlayground:
         api_key: The only key it accepts; None accepts every key.
         port: 0 takes a free one.
 
-    `log` tells each request in short, `bodies` holds the requests themselves (the last 50).
+    `log` tells each request in short, `bodies` holds the requests themselves (the last 50). Calls go by the
+    number of their step at `moments`, which are told the request's entry in `log`.
     """
 
     def __init__(self, scripts: Iterable[object] = (), *, api_key: str | None = None, port: int = 0) -> None:
         self.scripts: tuple[Script, ...] = SCRIPTS.validate_python(list(scripts))
         self.log: list[dict[str, Any]] = []
         self.bodies: deque[dict[str, Any]] = deque(maxlen=50)
+        self.moments = Moments()
         self._api_key = api_key
         self._port = port
         self._tries: Counter[tuple[str, int]] = Counter()
@@ -108,8 +112,9 @@ class ModelPlayground:
             self.log.append({"path": request.path, "status": 401})
             return _error(401, "invalid x-api-key")
         place = next_step(body, self.scripts)
-        self.log.append(_entry(request, body, place))
+        self.log.append(entry := _entry(request, body, place))
         self.bodies.append(body)
+        await self.moments.reach({str(place.index)}, "before", entry)
         if failure := self._failure(place):
             return failure
         await self._pause(place.step)
@@ -117,7 +122,8 @@ class ModelPlayground:
             return _hang_up(request)
         if not body.get("stream"):
             return web.json_response(_message(body, place.step))
-        return await _stream(request, body, place.step)
+        middle = partial(self.moments.reach, {str(place.index)}, "streaming", entry)
+        return await _stream(request, body, place.step, middle)
 
     def _knows_key(self, request: web.Request) -> bool:
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
@@ -214,12 +220,17 @@ def _message(body: Mapping[str, Any], step: Step) -> dict[str, Any]:
     }
 
 
+Middle = Callable[[], Awaitable[None]]
+"""Awaited after each piece of a streamed reply."""
+
+
 class _Stream:
     """Server-sent events of one message."""
 
-    def __init__(self, response: web.StreamResponse, chunk_delay: float) -> None:
+    def __init__(self, response: web.StreamResponse, chunk_delay: float, middle: Middle) -> None:
         self._response = response
         self._chunk_delay = chunk_delay
+        self._middle = middle
 
     async def send(self, name: str, **data: object) -> None:
         event = json.dumps({"type": name, **data})
@@ -227,6 +238,7 @@ class _Stream:
 
     async def delta(self, index: int, kind: str, **data: object) -> None:
         await self.send("content_block_delta", index=index, delta={"type": kind, **data})
+        await self._middle()
         if self._chunk_delay:
             await asyncio.sleep(self._chunk_delay)
 
@@ -254,13 +266,15 @@ def _empty(block: Mapping[str, Any]) -> dict[str, Any]:
     return {name: blank.get(name, value) for name, value in block.items()}
 
 
-async def _stream(request: web.Request, body: Mapping[str, Any], step: Step) -> web.StreamResponse:
+async def _stream(
+    request: web.Request, body: Mapping[str, Any], step: Step, middle: Middle
+) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={"content-type": "text/event-stream", "request-id": f"req_{uuid4().hex[:8]}"}
     )
     await response.prepare(request)
     message = _message(body, step)
-    stream = _Stream(response, step.chunk_delay)
+    stream = _Stream(response, step.chunk_delay, middle)
     try:
         start = message | {"content": [], "stop_reason": None}
         await stream.send("message_start", message=start)

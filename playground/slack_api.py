@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
@@ -106,13 +107,21 @@ class WebApi:
         self.calls[name] += 1
         fields = await _fields(request)
         await pause(self._clock, self.faults.latency_s)
+        await self.faults.moments.reach({name}, "before", fields)
         fault = self.faults.take(name)
         if fault.drop == "before":
             return _hang_up(request)
         if self.faults.is_down or fault.status is not None:
             return web.Response(status=fault.status or 503, text="<html>upstream trouble</html>")
         response = self._answer(request, name, fields, fault)
-        return _hang_up(request) if fault.drop == "after" else response
+        await self.faults.moments.reach({name}, "executed", fields)
+        if fault.drop == "after":
+            return _hang_up(request)
+        with suppress(ConnectionResetError):  # Whoever asked is gone; what was done stays done.
+            await response.prepare(request)
+            await response.write_eof()
+        await self.faults.moments.reach({name}, "answered", fields)
+        return response
 
     def _answer(self, request: web.Request, name: str, fields: Wire, fault: Fault) -> web.Response:
         scopes = ""

@@ -4,6 +4,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
+from playground.moments import Callback, Moment, Moments, When
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -26,10 +28,15 @@ class Faults:
 
     latency_s: float = 0.0
     is_down: bool = False
+    moments: Moments = field(default_factory=Moments)
     _next: dict[str, deque[Fault]] = field(default_factory=dict)
 
     def fail_next(self, method: str, fault: Fault, times: int = 1) -> None:
         self._next.setdefault(method, deque()).extend([fault] * times)
+
+    def at(self, method: str, moment: Moment, callback: Callback, *, when: When = lambda _: True) -> None:
+        """Await `callback` once, at that moment of the next call of `method` whose fields fulfil `when`."""
+        self.moments.at(method, moment, callback, when=when)
 
     def take(self, method: str) -> Fault:
         """The fault for this call; an empty one if it should work."""
@@ -39,3 +46,4 @@ class Faults:
     def clear(self) -> None:
         self.latency_s, self.is_down = 0.0, False
         self._next.clear()
+        self.moments.clear()
