@@ -32,11 +32,12 @@ class TryLater(DeliveryError):
 
 
 class Throttled(DeliveryError):
-    """The platform wants a pause; nothing was executed."""
+    """The platform wants a pause. `maybe_done`: of several calls, an earlier one was executed."""
 
-    def __init__(self, message: str, *, retry_after_s: float) -> None:
+    def __init__(self, message: str, *, retry_after_s: float, maybe_done: bool = False) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+        self.maybe_done = maybe_done
 
 
 class TargetGone(DeliveryError):

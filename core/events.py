@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from core.activities import Author, Blocker, Option, PlanStep
-from core.ids import ElicitationId, EntryKey, MessageRef, ThreadRef
+from core.ids import ElicitationId, EntryKey, IssueRef, MessageRef, ThreadRef
 
 # From people.
 
@@ -43,7 +43,15 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class StopAsked:
-    """A stop button, stop reaction or stop signal; no words involved."""
+    """A stop button, stop reaction or stop signal; no words involved.
+
+    Attributes:
+        reason: What happened, if nobody asked for a stop as such: "Eve moved ENG-142 to Done".
+        at: When that was, seconds since the epoch; work that began later is not meant.
+    """
+
+    reason: str = ""
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +64,31 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """Linear opened an agent session: delegation, mention, or the echo of our own call."""
+    """Linear opened an agent session: delegation, mention, or the echo of our own call.
+
+    Attributes:
+        issue: Its id; None for a session about something else, a document for example.
+        prompt_context: Linear's summary of the issue and its threads, in tags of its own.
+        text: What was asked, in the words people see: the comment, or the title of the issue.
+        name: How people call the issue ("ENG-142").
+        description: Of the issue, in Markdown.
+        previous_comments: Of the thread in which we were mentioned, oldest first.
+        guidance: Standing advice to agents, the nearest team's first.
+        by_person: A person did it; otherwise an automation, another agent, or we ourselves.
+        delegated: The issue was delegated to us; otherwise we were mentioned.
+    """
 
     session: str
     issue: str | None
     external_urls: tuple[str, ...] = ()
     prompt_context: str = ""
+    text: str = ""
+    name: str = ""
+    description: str = ""
+    previous_comments: tuple[str, ...] = ()
+    guidance: tuple[str, ...] = ()
+    by_person: bool = False
+    delegated: bool = False
 
 
 IncomingEvent = Said | Edited | Deleted | StopAsked | Chosen | SessionOpened
@@ -73,7 +100,7 @@ class Incoming:
 
     Attributes:
         key: Made of signed content, so that a redelivery has the same one.
-        place: The thread; or the id of Linear's agent session.
+        place: The thread; the id of Linear's agent session; or an issue, for all that work on it.
         event: What happened.
         author: Who did it.
         opens: It may start a session. Otherwise it counts only where there is one already.
@@ -81,7 +108,7 @@ class Incoming:
     """
 
     key: str
-    place: ThreadRef | str
+    place: ThreadRef | IssueRef | str
     event: IncomingEvent
     author: Author
     opens: bool = False

@@ -40,6 +40,13 @@ class ThreadRef:
 
 
 @dataclass(frozen=True, slots=True)
+class IssueRef:
+    """An issue in Linear, by its id: stands for every session that works on it."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessageRef:
     """One message in a thread."""
 

@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from core.activities import Elicitation
+from core.commands import Stop, command_of
 from core.events import Chosen, Deleted, Edited, Incoming, Said, SessionOpened, StopAsked
 from core.ids import MessageRef
 from core.session import AnswerGiven, Given, Prompted, Session, SessionEvent, StopRequested
 
 _INCOMING: TypeAdapter[Incoming] = TypeAdapter(Incoming)
 
-_STOP = re.compile(
-    r"(please\s+)?(stop|halt|cancel|abort)(\s+(it|this|that|now|please|working))*\s*[.!]*", re.I
-)
 _OPTION = re.compile(r"(?<!\S)(repo|branch|model)[=:]([\w./-]+)(?!\S)", re.I)
 
 
@@ -32,10 +30,16 @@ def load_incoming(data: object) -> Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An inbox row nobody has taken yet."""
+    """An inbox row nobody has taken yet. `folded`: later rows that changed it and are used up with it."""
 
     seq: int
     incoming: Incoming
+    folded: tuple[int, ...] = ()
+
+    @property
+    def seqs(self) -> tuple[int, ...]:
+        """Every row that this stands for."""
+        return (self.seq, *self.folded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,9 @@ def fold(waiting: Sequence[Waiting]) -> list[Waiting]:
     for row in waiting:
         match row.incoming.event:
             case Edited(message=message, text=text) if (found := _index(held, message)) is not None:
-                said = held[found].incoming
-                held[found] = replace(held[found], incoming=replace(said, event=_reworded(said, text)))
+                was, said = held[found], held[found].incoming
+                reworded = replace(said, event=_reworded(said, text))
+                held[found] = replace(was, incoming=reworded, folded=(*was.folded, row.seq))
             case Deleted(message=message) if (found := _index(held, message)) is not None:
                 del held[found]
             case Deleted():  # Taken already, or never ours: nothing to withdraw.
@@ -65,6 +70,26 @@ def fold(waiting: Sequence[Waiting]) -> list[Waiting]:
             case _:
                 held.append(row)
     return held
+
+
+def withdrawn(waiting: Sequence[Waiting], held: Sequence[Waiting]) -> list[int]:
+    """Rows of `waiting` that nothing is left of in `held`, which was folded from them."""
+    left = {seq for row in held for seq in row.seqs}
+    return [row.seq for row in waiting if row.seq not in left]
+
+
+def for_one_turn(held: Sequence[Waiting]) -> list[Waiting]:
+    """What a new turn takes: everything, or up to the stop that calls off what was asked before it."""
+    asked = False
+    for index, row in enumerate(held):
+        match meaning(row.incoming, Session()):
+            case Prompted():
+                asked = True
+            case StopRequested() if asked:
+                return list(held[: index + 1])
+            case _:  # With nothing to stop, a stop changes nothing.
+                continue
+    return list(held)
 
 
 def _index(held: Sequence[Waiting], message: MessageRef) -> int | None:
@@ -77,11 +102,6 @@ def _index(held: Sequence[Waiting], message: MessageRef) -> int | None:
 def _reworded(incoming: Incoming, text: str) -> Said:
     said = incoming.event
     return replace(said, text=text) if isinstance(said, Said) else Said(text)
-
-
-def is_stop(text: str) -> bool:
-    """Whether a message is the word stop, in one of the ways people say it, and nothing else."""
-    return _STOP.fullmatch(text.strip()) is not None
 
 
 def options_of(text: str) -> Options:
@@ -98,9 +118,9 @@ def without_options(text: str) -> str:
 def meaning(incoming: Incoming, session: Session) -> SessionEvent | None:
     """What one event means for a session as it stands. None: nothing that anybody waits for."""
     match incoming.event:
-        case StopAsked():
-            return StopRequested(incoming.author)
-        case Said(text=text) if is_stop(text):
+        case StopAsked(reason=reason):
+            return StopRequested(incoming.author, reason)
+        case Said(text=text) if isinstance(command_of(text), Stop):
             return StopRequested(incoming.author)
         case Said(text=text) if session.questions:
             question = session.questions[0]
@@ -131,8 +151,8 @@ def given_of(incoming: Incoming) -> Given:
             return _given(incoming, f"Correction of my earlier message, it now reads: {text}")
         case Chosen(value=value):
             return _given(incoming, value)
-        case SessionOpened(prompt_context=context):
-            return _given(incoming, context)
+        case SessionOpened(text=text) as opened:
+            return replace(_given(incoming, text), opened=opened)
         case StopAsked() | Deleted():
             return _given(incoming, "")
 
@@ -148,8 +168,8 @@ def label_of(question: Elicitation, value: str) -> str:
 
 def read_answer(question: Elicitation, text: str) -> str:
     """Free text as the option it names, leniently: number, label or value in any case; else as it is."""
-    plain = re.sub(r"[^\w./ -]", "", text).strip().lower()
-    if plain.isdigit() and 1 <= int(plain) <= len(question.options):
+    plain = re.sub(r"[^\w./ -]", "", text).strip(" .").lower()
+    if plain.isdecimal() and 1 <= int(plain) <= len(question.options):
         return question.options[int(plain) - 1].label
     for option in question.options:
         if plain in (option.label.lower(), option.value.lower()):

@@ -105,6 +105,14 @@ class Tracker(Protocol):
         """The issue with this id or identifier."""
         ...
 
+    async def take_on(self, id: str) -> TrackedIssue:
+        """The issue with this id, which we begin to work on.
+
+        It is moved to its team's first started state unless work on it began or ended before, and we become
+        its delegate if it has none. Where Linear refuses that, the issue stays as it is.
+        """
+        ...
+
     async def open_session(self, issue: TrackedIssue, *, thread_url: str | None, again: bool) -> str:
         """Open an agent session on the issue and return its id.
 
@@ -125,7 +133,9 @@ class RunSpec:
         home: Folder for its configuration and transcript; survives restarts.
         guidance: Text added to its system prompt.
         model: None for the configured default.
-        resume: The agent session existed before: go on with it (and with a turn cut short by a crash).
+        resume: The agent session existed before: go on with it.
+        given: Uuids of the prompts that this turn gave it in earlier lives. A turn cut short by a crash goes
+            on if it took in one of them: that of an earlier turn is over for everybody. None: it goes on.
     """
 
     agent_session: str
@@ -134,6 +144,7 @@ class RunSpec:
     guidance: str
     model: str | None = None
     resume: bool = False
+    given: frozenset[str] | None = None
 
 
 class AgentRun(Protocol):

@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from core.activities import Blocked, Blocker, Entry, Unblocked
-from core.errors import Fenced
-from core.events import Incoming
-from core.ids import EntryKey, SessionId, TurnId
+from core.errors import Fenced, StoreUnavailable
+from core.events import Incoming, StopAsked
+from core.ids import EntryKey, IssueRef, SessionId, TurnId
 from core.narration import WAITING
 from core.ports import Receipt
 from core.session import Noted
@@ -22,6 +23,9 @@ from core.workspace.processes import reap_strays
 log = logging.getLogger(__name__)
 
 Enqueue = Callable[[sa.Connection, SessionId, int], None]
+
+CLOCK_SKEW_S = 60.0
+"""How far the clock of a platform may be behind ours."""
 
 
 class SessionService:
@@ -35,6 +39,7 @@ class SessionService:
         self._live: dict[SessionId, LiveTurn] = {}
         self._playing: dict[SessionId, asyncio.Task[str]] = {}
         self._troubles: dict[tuple[SessionId, str], Blocker] = {}
+        self._is_halted = False
 
     async def accept(self, incoming: Incoming) -> Receipt:
         """Store an event and queue its turn in one transaction; nothing else happens before the answer.
@@ -42,7 +47,22 @@ class SessionService:
         Raises:
             StoreUnavailable: Nothing was stored.
         """
-        accepted = await self._store.accept(incoming, self._enqueue)
+        if isinstance(incoming.place, IssueRef):
+            return await self._accept_on_issue(incoming, incoming.place)
+        return await self._accept(incoming)
+
+    async def _accept_on_issue(self, incoming: Incoming, issue: IssueRef) -> Receipt:
+        """Give it to each session that worked on the issue when it happened."""
+        asked = incoming.event.at if isinstance(incoming.event, StopAsked) else None
+        since = self._crew.now() if asked is None else asked + CLOCK_SKEW_S
+        receipts = {Receipt.IGNORED}
+        for session_id in await self._store.at_work_on(issue, since=since):
+            own = replace(incoming, key=f"{incoming.key}/{session_id}")
+            receipts.add(await self._accept(own, to=session_id))
+        return next(one for one in Receipt if one in receipts)
+
+    async def _accept(self, incoming: Incoming, *, to: SessionId | None = None) -> Receipt:
+        accepted = await self._store.accept(incoming, self._enqueue, to=to)
         if accepted.receipt is Receipt.ACCEPTED and accepted.session_id is not None:
             self._crew.wake_mirror(accepted.session_id)
             if live := self._live.get(accepted.session_id):
@@ -51,7 +71,17 @@ class SessionService:
 
     async def run_turn(self, session_id: SessionId, turn: TurnId) -> str:
         """Play a turn; called by the queue, again after every crash until it returns."""
+        while True:
+            try:
+                return await self._attempt(session_id, turn)
+            except StoreUnavailable as error:
+                log.warning("store unavailable", extra={"session": session_id, "error": str(error)})
+                await asyncio.sleep(self._crew.limits.retries_s[0])
+
+    async def _attempt(self, session_id: SessionId, turn: TurnId) -> str:
         record = await self._store.begin_attempt(session_id, self._holder)
+        if self._is_halted:
+            raise asyncio.CancelledError  # As for the turns that were cut short: it stays in the queue.
         live = LiveTurn(TurnDesk(self._crew, record, turn))
         self._live[session_id] = live
         self._playing[session_id] = playing = asyncio.create_task(live.play())
@@ -60,18 +90,27 @@ class SessionService:
         except Fenced:
             log.warning("turn overtaken", extra={"session": session_id, "turn": turn})
             return "fenced"
+        except StoreUnavailable:
+            raise
         except Exception:
             # The border of the mailbox: whatever it was, people are told and the next message works.
             log.exception("turn broke", extra={"session": session_id, "turn": turn})
-            await live.abort()
-            return "broken"
+            return await self._give_up(live)
         finally:
             playing.cancel()
-            self._live.pop(session_id, None)
-            self._playing.pop(session_id, None)
+            if self._live.get(session_id) is live:
+                del self._live[session_id], self._playing[session_id]
+
+    async def _give_up(self, live: LiveTurn) -> str:
+        try:
+            await live.abort()
+        except Fenced:
+            return "fenced"
+        return "broken"
 
     async def halt(self) -> None:
-        """End every agent. The turns stay open and go on at the next start."""
+        """End every agent and begin no turn any more. Open turns go on at the next start."""
+        self._is_halted = True
         playing = list(self._playing.values())
         for task in playing:
             task.cancel()

@@ -3,7 +3,7 @@
 Rules that hold for any order of events (tests/core/test_session.py):
 an open turn gets exactly one terminal activity, and nothing is logged for it afterwards; a stop always
 ends in one closing activity; a prompt that arrives while stopping waits for the next turn; the first answer
-to a question wins.
+to a question wins; a turn is not done while something that was said has not reached the agent.
 """
 
 from dataclasses import dataclass, replace
@@ -14,6 +14,8 @@ from pydantic import TypeAdapter
 from core.activities import (
     Answered,
     Author,
+    Blocked,
+    Blocker,
     Elicitation,
     Entry,
     Error,
@@ -24,7 +26,9 @@ from core.activities import (
     Response,
     TurnEnded,
     TurnStarted,
+    Unblocked,
 )
+from core.events import SessionOpened
 from core.ids import ElicitationId, EntryKey, MessageRef, TurnId
 
 
@@ -40,12 +44,16 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One thing a person said, on its way to the agent. `key` is the inbox key."""
+    """One thing a person said, on its way to the agent. `key` is the inbox key.
+
+    `opened` holds what Linear told beside it, if it opened the session there.
+    """
 
     key: str
     author: Author
     text: str
     message: MessageRef | None = None
+    opened: SessionOpened | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,9 @@ class Session:
         given: What this turn was given so far, in order.
         handed: Keys of what went to the agent, one tuple for each prompt it was.
         stopping: Who asked to stop it.
+        stop_reason: What made it stop, if nobody asked for that as such.
         questions: Questions nobody has answered yet.
+        blocked: What the turn waits for, as its progress line says; none of it outlives the turn.
     """
 
     status: Status = Status.PENDING
@@ -69,7 +79,9 @@ class Session:
     given: tuple[Given, ...] = ()
     handed: tuple[tuple[str, ...], ...] = ()
     stopping: Author | None = None
+    stop_reason: str = ""
     questions: tuple[Elicitation, ...] = ()
+    blocked: tuple[Blocker, ...] = ()
 
 
 # What happens to it.
@@ -80,6 +92,18 @@ class TurnOpened:
     turn: TurnId
     given: tuple[Given, ...]
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResumed:
+    """A crash cut the open turn short; `attempt` goes on with it and finds out anew what is in the way."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentGone:
+    """The agent ended before it was done: nobody waits for answers to what it asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +137,8 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class AnswerGiven:
+    """`answer` in the words that people read: the label of an option, or free text."""
+
     question: ElicitationId
     by: Author
     answer: str
@@ -120,12 +146,18 @@ class AnswerGiven:
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
+    """`reason` says what happened, if nobody asked for a stop as such."""
+
     by: Author
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnClosed:
-    """The turn is over. `terminal` is what everybody is told."""
+    """The turn is over. `terminal` is what everybody is told.
+
+    Has no effect on a turn that is done, except for what was said too late for the agent: it goes on.
+    """
 
     terminal: Response | Error
     outcome: Outcome
@@ -133,7 +165,18 @@ class TurnClosed:
     cost_usd: float | None = None
 
 
-SessionEvent = TurnOpened | Prompted | HandedOver | Noted | Asked | AnswerGiven | StopRequested | TurnClosed
+SessionEvent = (
+    TurnOpened
+    | TurnResumed
+    | AgentGone
+    | Prompted
+    | HandedOver
+    | Noted
+    | Asked
+    | AnswerGiven
+    | StopRequested
+    | TurnClosed
+)
 
 # What is to be done.
 
@@ -156,7 +199,7 @@ class Steer:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """Hand the answer to whoever asked."""
+    """Hand the answer to whoever asked; the value of an option, not its label."""
 
     question: ElicitationId
     answer: str
@@ -188,6 +231,8 @@ def step(session: Session, event: SessionEvent) -> tuple[Session, tuple[Effect, 
     match event:
         case TurnOpened():
             return _open(session, event)
+        case TurnResumed() | AgentGone():
+            return _start_over(session, event)
         case Prompted(given=given) if _live(session):
             opened = replace(session, given=(*session.given, given))
             return opened, (_said(given), Steer(given))
@@ -197,21 +242,58 @@ def step(session: Session, event: SessionEvent) -> tuple[Session, tuple[Effect, 
             )
             return replace(session, handed=(*session.handed, keys)), fates
         case Noted(key=key, entry=entry) if _live(session):
-            return session, (Append(key, entry),)
+            return _noted(session, entry), (Append(key, entry),)
         case Asked(question=question) if _live(session):
             return _ask(session, question)
         case AnswerGiven(question=asked, by=by, answer=answer) if session.turn is not None:
             return _answer(session, asked, by, answer)
-        case StopRequested(by=by) if _live(session):
-            return replace(session, stopping=by, questions=()), (Interrupt(),)
+        case StopRequested(by=by, reason=reason) if _live(session):
+            return replace(session, stopping=by, stop_reason=reason, questions=()), (Interrupt(),)
         case TurnClosed() if session.turn is not None:
             return _close(session, session.turn, event)
         case _:  # Late or out of place: the turn it belongs to is over, or is being stopped.
             return session, ()
 
 
+def unheard(session: Session) -> tuple[str, ...]:
+    """Keys of what was said and has not gone to the agent yet, in order."""
+    heard = {key for keys in session.handed for key in keys}
+    return tuple(one.key for one in session.given if one.key not in heard)
+
+
+def value_of(question: Elicitation, answer: str) -> str:
+    """What whoever asked understands: the value of the option with this label; else the answer as it is."""
+    return next((option.value for option in question.options if option.label == answer), answer)
+
+
 def _live(session: Session) -> bool:
     return session.turn is not None and session.stopping is None
+
+
+def _start_over(session: Session, event: TurnResumed | AgentGone) -> tuple[Session, tuple[Effect, ...]]:
+    # Questions with a code are the service's own: they are asked again under the same id.
+    left = tuple(question for question in session.questions if question.code is not None)
+    waits = session.status is Status.AWAITING_INPUT and not left
+    without_agent = replace(session, questions=left, status=Status.ACTIVE if waits else session.status)
+    if isinstance(event, AgentGone):
+        return without_agent, ()
+    return replace(without_agent, blocked=()), _unblocked(session, f"{session.turn}/{event.attempt}")
+
+
+def _noted(session: Session, entry: Entry) -> Session:
+    match entry:
+        case Blocked(code=code) if code is not Blocker.RESTART:  # Nothing is waited for.
+            return replace(session, blocked=(*(one for one in session.blocked if one is not code), code))
+        case Unblocked(code=code):
+            return replace(session, blocked=tuple(one for one in session.blocked if one is not code))
+        case _:
+            return session
+
+
+def _unblocked(session: Session, prefix: str) -> tuple[Append, ...]:
+    return tuple(
+        Append(EntryKey(f"{prefix}/unblocked/{code}"), Unblocked(code=code)) for code in session.blocked
+    )
 
 
 def _open(session: Session, event: TurnOpened) -> tuple[Session, tuple[Effect, ...]]:
@@ -245,15 +327,19 @@ def _ask(session: Session, question: Elicitation) -> tuple[Session, tuple[Effect
 def _answer(
     session: Session, asked: ElicitationId, by: Author, answer: str
 ) -> tuple[Session, tuple[Effect, ...]]:
-    left = tuple(question for question in session.questions if question.id != asked)
-    if len(left) == len(session.questions):
+    question = next((one for one in session.questions if one.id == asked), None)
+    if question is None:
         return session, ()
+    left = tuple(one for one in session.questions if one.id != asked)
     answered = replace(session, questions=left, status=Status.AWAITING_INPUT if left else Status.ACTIVE)
     entry = Answered(elicitation=asked, by=by, answer=answer)
-    return answered, (Append(EntryKey(f"answered/{asked}"), entry, by.surface), Resolve(asked, answer))
+    resolve = Resolve(asked, value_of(question, answer))
+    return answered, (Append(EntryKey(f"answered/{asked}"), entry, by.surface), resolve)
 
 
 def _close(session: Session, turn: TurnId, event: TurnClosed) -> tuple[Session, tuple[Effect, ...]]:
+    if event.outcome is Outcome.DONE and session.stopping is None and unheard(session):
+        return session, ()
     ended = TurnEnded(
         turn=turn,
         outcome=event.outcome,
@@ -262,6 +348,7 @@ def _close(session: Session, turn: TurnId, event: TurnClosed) -> tuple[Session, 
     )
     status = Status.ERROR if isinstance(event.terminal, Error) else Status.COMPLETE
     return Session(status=status), (
+        *_unblocked(session, turn),
         Append(EntryKey(f"{turn}/end"), event.terminal),
         Append(EntryKey(f"{turn}/ended"), ended),
         *(_fate(given, Fate.DONE) for given in session.given if given.message),

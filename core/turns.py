@@ -10,6 +10,7 @@ import fcntl
 import io
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -118,11 +119,13 @@ class TurnQueue:
     async def stop(self) -> None:
         """Stop taking turns. Unfinished ones stay as they are and are recovered at the next start.
 
-        Call it last: DBOS takes the event loop's thread pool with it.
+        Call it last: what else waits for a thread at that moment is cancelled.
         """
         global _run_turn
         await self._mark([self._executor], "dead")
         await asyncio.to_thread(DBOS.destroy)
+        # DBOS had put its own thread pool in the place of the loop's, and took it along.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         self._client.destroy()
         _run_turn = None
         if self._lock:

@@ -261,5 +261,6 @@ def _clicked(payload: BlockActions, click: Click, event: StopAsked | Chosen) -> 
         key=f"{_key(MessageRef(thread, container.message_ts))}/click/{click.action_ts}",
         place=thread,
         event=event,
-        author=author_of(team, payload.user.id, payload.user.name or payload.user.username),
+        # Clicks carry the account's handle; the name that people read is looked up later.
+        author=author_of(team, payload.user.id),
     )

@@ -70,7 +70,8 @@ class Delivery:
             await self._suppress(lane, error.code)
         except Throttled as error:
             self._freeze(lane, begun.planned, error.retry_after_s)
-            await self._postpone(lane, begun, error, executed=again, pause_s=error.retry_after_s)
+            executed = again or error.maybe_done
+            await self._postpone(lane, begun, error, executed=executed, pause_s=error.retry_after_s)
         except TryLater as error:
             await self._postpone(lane, begun, error, executed=again or error.maybe_done)
         else:

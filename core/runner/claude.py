@@ -75,7 +75,7 @@ class ClaudeRun:
         self, settings: ClaudeSettings, spec: RunSpec, transcript: Transcript, connect: Connect
     ) -> None:
         last = transcript.last
-        self.continues = last is not None and last.ending is Ending.CUT
+        self.continues = last is not None and last.ending is Ending.CUT and _is_ours(last, spec)
         self.known_prompts = frozenset(last.prompts if last is not None and self.continues else ())
         self._settings = settings
         self._spec = spec
@@ -268,6 +268,10 @@ class ClaudeRun:
     def _why(self, error: BaseException) -> str:
         said = "; ".join(error.errors) if isinstance(error, ResultError) else ""
         return self._settings.redact(said) or self._last_line() or type(error).__name__
+
+
+def _is_ours(last: RecordedTurn, spec: RunSpec) -> bool:
+    return spec.given is None or not spec.given.isdisjoint(last.prompts)
 
 
 async def _one_prompt(uuid: str, text: str) -> AsyncIterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.activities import Answered, Entry, Fate, FateChanged, Logged, dump_entry, load_entry
 from core.errors import Fenced
 from core.events import Incoming, Said, SessionOpened, StopAsked
-from core.ids import ElicitationId, EntryKey, SessionId, ThreadRef, TurnId
+from core.ids import ElicitationId, EntryKey, IssueRef, SessionId, ThreadRef, TurnId
 from core.intake import Waiting, dump_incoming, load_incoming
 from core.ports import Receipt, TrackedIssue
 from core.session import (
@@ -27,7 +27,7 @@ from core.session import (
 )
 from core.store.database import Database
 from core.store.mirroring import bind
-from core.store.tables import events, inbox, ops, sessions, threads
+from core.store.tables import bindings, events, inbox, ops, sessions, threads
 
 Enqueue = Callable[[sa.Connection, SessionId, int], None]
 
@@ -75,30 +75,52 @@ class SessionStore:
         self._now = now
         self._redact = redact
 
-    async def accept(self, incoming: Incoming, enqueue: Enqueue) -> Accepted:
+    async def accept(
+        self, incoming: Incoming, enqueue: Enqueue, *, to: SessionId | None = None
+    ) -> Accepted:
         """Store an event and queue its turn, in one transaction.
+
+        Args:
+            to: The session that it is for; None for the one at the event's place.
 
         Raises:
             StoreUnavailable: Nothing was stored.
         """
-        if not incoming.opens and not await self._known(incoming):
+        if to is None and not incoming.opens and not await self._known(incoming):
             return Accepted(Receipt.IGNORED)
         try:
-            async with self._database.write() as connection:
-                return await self._accept(connection, incoming, enqueue)
-        except sa.exc.IntegrityError:  # The same event, at the same moment, through another process.
-            return Accepted(Receipt.DUPLICATE)
+            return await self._store(incoming, enqueue, to)
+        except sa.exc.IntegrityError:
+            # At the same moment another process took in the same event, or began the same thread.
+            return await self._store(incoming, enqueue, to)
+
+    async def at_work_on(self, issue: IssueRef, *, since: float) -> list[SessionId]:
+        """Sessions on this issue whose open turn, or a message that waits, is no newer than `since`."""
+        async with self._database.read() as connection:
+            untaken = sa.and_(
+                inbox.c.session_id == sessions.c.id, inbox.c.taken_by.is_(None), inbox.c.at <= since
+            )
+            waits = sa.exists(sa.select(inbox.c.seq).where(untaken)).label("waits")
+            on_it = sa.select(sessions.c.id, sessions.c.state, waits).where(sessions.c.issue_id == issue.id)
+            rows = (await connection.execute(on_it)).all()
+        return [SessionId(row.id) for row in rows if row.waits or _worked(load_session(row.state), since)]
+
+    async def _store(self, incoming: Incoming, enqueue: Enqueue, to: SessionId | None) -> Accepted:
+        async with self._database.write() as connection:
+            return await self._accept(connection, incoming, enqueue, to)
 
     async def _known(self, incoming: Incoming) -> bool:
         # Channels are full of messages that concern nobody here: look without taking the write lock.
         async with self._database.read() as connection:
             return await _session_at(connection, incoming) is not None
 
-    async def _accept(self, connection: AsyncConnection, incoming: Incoming, enqueue: Enqueue) -> Accepted:
+    async def _accept(
+        self, connection: AsyncConnection, incoming: Incoming, enqueue: Enqueue, to: SessionId | None
+    ) -> Accepted:
         known = await connection.scalar(sa.select(inbox.c.session_id).where(inbox.c.dedupe == incoming.key))
         if known is not None:
             return Accepted(Receipt.DUPLICATE, SessionId(known))
-        session_id = await _session_at(connection, incoming)
+        session_id = to or await _session_at(connection, incoming)
         if isinstance(incoming.event, SessionOpened) and session_id is not None:
             await self._adopt(connection, session_id, incoming.event)
             return Accepted(Receipt.DUPLICATE, session_id)
@@ -248,6 +270,17 @@ class SessionStore:
         async with self._database.read() as connection:
             return await _has(connection, session_id, key)
 
+    async def is_shown(self, session_id: SessionId, sink: str, key: EntryKey) -> bool:
+        """Whether people see the entry with this key there, or never will."""
+        async with self._database.read() as connection:
+            entry = sa.select(events.c.n).where(events.c.session_id == session_id, events.c.key == key)
+            n = await connection.scalar(entry)
+            there = sa.and_(bindings.c.session_id == session_id, bindings.c.sink == sink)
+            behind = sa.select(bindings.c.target).where(
+                there, bindings.c.cursor < (n or 0), bindings.c.suppressed.is_(None)
+            )
+            return await connection.scalar(behind) is None
+
     async def answer_to(self, session_id: SessionId, question: ElicitationId) -> str | None:
         """What people answered to this question, if they did."""
         async with self._database.read() as connection:
@@ -314,6 +347,10 @@ async def _take(
     await connection.execute(rows.where(inbox.c.taken_by.is_(None)).values(taken_by=by))
 
 
+def _worked(session: Session, since: float) -> bool:
+    return session.turn is not None and session.started_at <= since
+
+
 async def _session_at(connection: AsyncConnection, incoming: Incoming) -> SessionId | None:
     match incoming.place, incoming.event:
         case str(linear_session), SessionOpened() as opened:
@@ -321,6 +358,8 @@ async def _session_at(connection: AsyncConnection, incoming: Incoming) -> Sessio
         case str(linear_session), _:
             mine = sa.select(sessions.c.id).where(sessions.c.linear_session_id == linear_session)
             return await connection.scalar(mine)
+        case IssueRef(), _:  # Of several sessions, perhaps: `at_work_on` finds them.
+            return None
         case ThreadRef() as thread, event:
             here = sa.select(threads.c.session_id).where(
                 threads.c.surface == thread.surface,
@@ -347,10 +386,15 @@ async def _author_of(connection: AsyncConnection, incoming: Incoming) -> Session
 
 
 async def _owner(connection: AsyncConnection, linear_session: str, opened: SessionOpened) -> SessionId | None:
-    """The session that owns an agent session, or is just asking Linear for it."""
+    """The session that owns an agent session, or is just asking Linear for it.
+
+    What a person opens is never the echo of our own call.
+    """
     mine = sa.select(sessions.c.id).where(sessions.c.linear_session_id == linear_session)
     if (found := await connection.scalar(mine)) is not None:
         return SessionId(found)
+    if opened.by_person:
+        return None
     asking = sa.select(sessions.c.id).where(
         sessions.c.issue_id == opened.issue,
         sessions.c.linear_session_id.is_(None),

@@ -5,7 +5,17 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from core.activities import Author, Blocked, Blocker, Error, IssueLinked, Outcome, Response, Unblocked
+from core.activities import (
+    Author,
+    Blocked,
+    Blocker,
+    Error,
+    IssueLinked,
+    Outcome,
+    Response,
+    Thought,
+    Unblocked,
+)
 from core.composer import GUIDANCE, closing, first_prompt, prompt_text, stopped, title_of
 from core.errors import AgentError, DeliveryError, WorkspaceError
 from core.events import (
@@ -17,18 +27,17 @@ from core.events import (
     RunSucceeded,
     ThreadMessage,
 )
-from core.ids import ElicitationId, uuid_for
+from core.ids import ElicitationId, EntryKey, uuid_for
 from core.intake import without_options
 from core.narration import failure, narrate, waiting
 from core.ports import AgentRun, RunSpec
-from core.session import Given, HandedOver, Session, TurnClosed
+from core.session import AgentGone, Asked, Given, HandedOver, Noted, Session, TurnClosed, unheard, value_of
 from core.turn.desk import Failed, TurnDesk
 from core.workspace.clone import Workspace
 from core.workspace.commit import commit, committed
 
 log = logging.getLogger(__name__)
 
-STOP_GRACE_S = 1.5
 LIVES = 3
 
 RunEnded = RunSucceeded | RunFailed | RunInterrupted | AgentDied
@@ -45,8 +54,9 @@ class Conversation:
         self._run: AgentRun | None = None
         self._handing = asyncio.Lock()
         self._sent: set[str] = set()
-        self._waits: Blocker | None = None
-        self._waited = 0
+        self._last_sent: str | None = None
+        self._waits: Blocked | None = None
+        self._was_silent = False
 
     async def hold(self, model: str | None) -> TurnClosed:
         """Run the agent until the turn is over.
@@ -62,11 +72,17 @@ class Conversation:
                 match ended:
                     case AgentDied() if lives > 1 and not self._desk.stop.is_set():
                         lives -= 1
-                        await self._desk.note_again(f"crash/{lives}", waiting(Blocker.AGENT_CRASHED))
+                        await self._desk.apply(AgentGone())
+                        silent = self._was_silent
+                        await self._wait(waiting(Blocker.AGENT_SILENT if silent else Blocker.AGENT_CRASHED))
                     case _:
                         return await self._closed(ended)
         finally:
             await self._close_run()
+
+    async def called_off(self) -> TurnClosed:
+        """Close without an agent, because somebody asked to stop; what earlier ones left is kept."""
+        return await self._closed(RunInterrupted())
 
     async def hear(self) -> None:
         """A person said more: steer it into the running agent, if it runs."""
@@ -87,6 +103,7 @@ class Conversation:
             guidance=GUIDANCE,
             model=model,
             resume=True,
+            given=frozenset(map(_uuid, (await self._load()).handed)),
         )
         try:
             self._run = await self._crew.runner.open(spec)
@@ -96,17 +113,30 @@ class Conversation:
 
     async def _live(self, run: AgentRun) -> RunEnded:
         """One life of the agent: what it was given, then everything it does until it ends."""
-        self._sent = set(run.known_prompts)
+        self._sent, self._last_sent, self._was_silent = set(run.known_prompts), None, False
         await self._hand_over(run)
         events = run.events()
         try:
             while True:
                 event = await self._next(run, events)
-                if isinstance(event, RunSucceeded | RunFailed | RunInterrupted | AgentDied):
+                if isinstance(event, RunSucceeded) and not await self._covers_everything(run, event):
+                    await self._pass_on(event)
+                elif isinstance(event, RunSucceeded | RunFailed | RunInterrupted | AgentDied):
                     return event
-                await self._log(event)
+                else:
+                    await self._log(run, event)
         finally:
             await self._close_run()
+
+    async def _covers_everything(self, run: AgentRun, answer: RunSucceeded) -> bool:
+        """Whether the answer is to all that was said; what was said just now is handed over."""
+        await self._hand_over(run)
+        return not answer.prompts or self._last_sent is None or self._last_sent in answer.prompts
+
+    async def _pass_on(self, answer: RunSucceeded) -> None:
+        """It was not the last word: somebody spoke when the agent had just finished."""
+        key = EntryKey(f"{self._desk.turn}/answer/{answer.prompts[-1]}")
+        await self._desk.apply(Noted(key, Thought(body=answer.text)))
 
     async def _next(self, run: AgentRun, events: AsyncIterator[AgentEvent]) -> AgentEvent:
         """The next event; silence, the end of the time and a stop are turned into events as well."""
@@ -133,11 +163,12 @@ class Conversation:
     ) -> AgentEvent:
         """Give the agent a moment to stop by itself; what it still says is not shown."""
         try:
-            async with asyncio.timeout(STOP_GRACE_S):
+            async with asyncio.timeout(self._crew.limits.stop_grace_s):
                 await run.interrupt()
                 event = await coming
                 while not isinstance(event, RunSucceeded | RunFailed | RunInterrupted | AgentDied):
                     event = await anext(events, AgentDied())
+                return event
         except TimeoutError:
             log.info("agent did not stop by itself", extra={"session": self._desk.record.id})
         return RunInterrupted()
@@ -154,34 +185,49 @@ class Conversation:
             minutes = round(self._crew.limits.turn_timeout_s / 60)
             sentence = f"Stopped after {minutes} min as configured; the branch keeps the work."
             return RunFailed(Blocker.RUN_TIMEOUT, sentence)
-        await self._desk.note_again("silent", waiting(Blocker.AGENT_SILENT))
-        return AgentDied("no sign of life")
+        self._was_silent = True
+        return AgentDied()
 
-    async def _log(self, event: AgentEvent) -> None:
+    async def _log(self, run: AgentRun, event: AgentEvent) -> None:
         if isinstance(event, AgentWaits):
-            self._waits = event.code
-            await self._desk.note_again(f"waits/{event.text}", Blocked(code=event.code, body=event.text))
+            await self._wait(Blocked(code=event.code, body=event.text))
             return
-        if self._waits:
-            self._waited += 1
-            await self._desk.note_again(f"waited/{self._waited}", Unblocked(code=self._waits))
+        if self._waits is not None:
+            await self._desk.note_again("goes on", Unblocked(code=self._waits.code))
             self._waits = None
         session = await self._load()
-        if (happened := narrate(event, requester=session.requester)) is not None:
-            await self._desk.apply(happened)
+        match narrate(event, requester=session.requester):
+            case Asked(question=question) as asked:
+                earlier = await self._crew.store.answer_to(self._desk.record.id, question.id)
+                if earlier is not None:  # People answered while there was no agent to hear it.
+                    await run.answer(question.id, value_of(question, earlier))
+                else:
+                    await self._desk.apply(asked)
+            case None:
+                pass
+            case happened:
+                await self._desk.apply(happened)
+
+    async def _wait(self, blocked: Blocked) -> None:
+        if blocked != self._waits:
+            self._waits = blocked
+            await self._desk.note_again("waits", blocked)
 
     async def _hand_over(self, run: AgentRun) -> None:
         """Give the agent what it was not given yet; how messages were joined is remembered before they go."""
         async with self._handing:
             session = await self._load()
-            fresh = tuple(one.key for one in session.given if one.key not in _handed(session))
+            if self._run is not run or session.stopping is not None:
+                return  # Too late: what was said belongs to the next life of the agent, or to nobody.
+            fresh = unheard(session)
             if fresh:
                 await self._desk.apply(HandedOver(fresh))
             known = {one.key: one for one in session.given}
             for keys in (*session.handed, *([fresh] if fresh else [])):
-                if (uuid := uuid_for("prompt/" + "+".join(keys))) not in self._sent:
+                if (uuid := _uuid(keys)) not in self._sent:
                     words = await self._words([known[key] for key in keys])
                     self._sent.add(uuid)
+                    self._last_sent = uuid
                     await run.prompt(uuid, words)
 
     async def _words(self, given: Sequence[Given]) -> str:
@@ -205,7 +251,12 @@ class Conversation:
         changed = await self._commit()
         session = await self._load()
         if session.stopping is not None:
-            body = stopped(session.stopping, branch=self._desk.record.branch, stat=changed)
+            body = stopped(
+                session.stopping,
+                branch=self._desk.record.branch,
+                stat=changed,
+                reason=session.stop_reason,
+            )
             return self._close(Response(body=body), Outcome.STOPPED, ended)
         match ended:
             case RunSucceeded(text=text):
@@ -214,14 +265,19 @@ class Conversation:
             case RunFailed(code=code, text=text):
                 return self._close(failure(code, self._crew.redact(text)), Outcome.FAILED, ended)
             case AgentDied(last_line=line):
-                sentence = f"The agent crashed {LIVES} times in a row: {line}".rstrip(": ") + "."
-                return self._close(failure(Blocker.AGENT_CRASHED, sentence), Outcome.FAILED, ended)
+                return self._close(self._dead(line), Outcome.FAILED, ended)
             case RunInterrupted():  # Nobody asked us to: the agent gave up by itself.
                 return self._close(
                     failure(Blocker.AGENT_FAILED, "The agent stopped before it was done."),
                     Outcome.FAILED,
                     ended,
                 )
+
+    def _dead(self, last_line: str) -> Error:
+        if self._was_silent:
+            return failure(Blocker.AGENT_SILENT, f"The agent gave no sign of life {LIVES} times in a row.")
+        sentence = f"The agent crashed {LIVES} times in a row: {last_line}".rstrip(": ")
+        return failure(Blocker.AGENT_CRASHED, f"{sentence.rstrip('.')}.")
 
     def _close(self, terminal: Response | Error, outcome: Outcome, ended: RunEnded) -> TurnClosed:
         cost = None if isinstance(ended, AgentDied) else ended.cost_usd
@@ -255,5 +311,6 @@ class Conversation:
             await run.close()
 
 
-def _handed(session: Session) -> set[str]:
-    return {key for keys in session.handed for key in keys}
+def _uuid(keys: Sequence[str]) -> str:
+    """Of the prompt that these messages are handed over as."""
+    return uuid_for("prompt/" + "+".join(keys))

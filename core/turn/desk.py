@@ -19,10 +19,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long a turn may take, and how long its agent may be silent, in seconds."""
+    """Patience, in seconds.
+
+    Attributes:
+        turn_timeout_s: How long a turn may take.
+        silence_timeout_s: How long its agent may be silent.
+        stop_grace_s: What an agent is given to stop by itself.
+        first_sign_s: How long work waits for people to see its first sign in Linear.
+        retries_s: Pauses between attempts while Linear is away; the last one repeats.
+    """
 
     turn_timeout_s: float = 7200
     silence_timeout_s: float = 600
+    stop_grace_s: float = 1.5
+    first_sign_s: float = 5.0
+    retries_s: Sequence[float] = (1, 2, 5, 10, 20, 30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +72,10 @@ class Failed(Exception):
         self.error = error
 
 
+class Settled(Exception):
+    """There is nothing for an agent to do; carries what people are answered."""
+
+
 class TurnDesk:
     """The turn's own view of its session, for this attempt only: everything it logs is fenced."""
 
@@ -70,6 +85,7 @@ class TurnDesk:
         self.turn = turn
         self.stop = asyncio.Event()
         self._answers: dict[ElicitationId, asyncio.Future[str]] = {}
+        self._repeats = 0
 
     async def apply(self, *happened: SessionEvent, take: Sequence[int] = ()) -> tuple[Effect, ...]:
         """Step the session, log what follows, settle questions and stops; the effects are returned too.
@@ -98,8 +114,9 @@ class TurnDesk:
         await self.apply(Noted(EntryKey(f"{self.turn}/{name}"), entry))
 
     async def note_again(self, name: str, entry: Entry) -> None:
-        """Log `entry` once in this attempt at the turn."""
-        await self.note(f"{self.record.epoch}/{name}", entry)
+        """Log `entry` as often as it happens, in this attempt and in others."""
+        self._repeats += 1
+        await self.note(f"{self.record.epoch}/{name}/{self._repeats}", entry)
 
     async def remember(self, **facts: Any) -> None:
         """Store facts about the session, here and in the database."""

@@ -10,10 +10,11 @@ from core.composer import stopped
 from core.errors import DeliveryError
 from core.events import Incoming, Said
 from core.ids import EntryKey
-from core.intake import Waiting, fold, meaning
+from core.intake import Waiting, fold, for_one_turn, meaning, withdrawn
 from core.narration import failure, waiting
 from core.session import (
     Effect,
+    HandedOver,
     Prompted,
     Resolve,
     Session,
@@ -21,9 +22,11 @@ from core.session import (
     StopRequested,
     TurnClosed,
     TurnOpened,
+    TurnResumed,
+    unheard,
 )
 from core.turn.conversation import Conversation
-from core.turn.desk import Failed, Stopped, TurnDesk
+from core.turn.desk import Failed, Settled, Stopped, TurnDesk
 from core.turn.preparation import Preparation
 
 log = logging.getLogger(__name__)
@@ -55,20 +58,26 @@ class LiveTurn:
         """
         if not await self._claim():
             return "absorbed"
+        closed = await self._go_on()
+        while not await self._desk.apply(closed):
+            # Somebody spoke when the agent had just ended: it has to hear that too.
+            closed = await self._go_on()
+        await self._desk.remember(cost_usd=closed.cost_usd)
+        return closed.outcome
+
+    async def _go_on(self) -> TurnClosed:
+        """Conduct the turn and listen to people meanwhile; nobody listens any more when this returns."""
         conducting = asyncio.create_task(self._conduct())
         watching = asyncio.create_task(self._watch())
         try:
             await asyncio.wait({conducting, watching}, return_when=asyncio.FIRST_COMPLETED)
             if watching.done():
                 watching.result()  # It never ends by itself: this raises why.
-            closed = await conducting
+            return await conducting
         finally:
             for task in (conducting, watching):
                 task.cancel()
             await asyncio.gather(conducting, watching, return_exceptions=True)
-        await self._desk.apply(closed)
-        await self._desk.remember(cost_usd=closed.cost_usd)
-        return closed.outcome
 
     async def abort(self) -> None:
         """Close the turn after something nobody foresaw."""
@@ -79,6 +88,7 @@ class LiveTurn:
         """Whether there is a turn to play: one that a crash cut short, or something new."""
         session = self._desk.record.session
         if session.turn == self._desk.turn:
+            await self._desk.apply(TurnResumed(self._desk.record.epoch))
             await self._desk.note_again("restart", waiting(Blocker.RESTART))
             if session.stopping:
                 self._desk.stop.set()
@@ -95,19 +105,23 @@ class LiveTurn:
         rows = await self._crew.store.waiting(self._desk.record.id)
         if not rows:
             return False
-        events = [meaning(await self._named(row.incoming), Session()) for row in fold(rows)]
+        held = fold(rows)
+        mine = for_one_turn(held)
+        events = [meaning(await self._named(row.incoming), Session()) for row in mine]
         given = tuple(event.given for event in events if isinstance(event, Prompted))
-        stops = [event for event in events if isinstance(event, StopRequested)]
-        taken = [row.seq for row in rows]
-        if not given:
-            for row in rows:
+        taken = [*withdrawn(rows, held), *(seq for row in mine for seq in row.seqs)]
+        for row, event in zip(mine, events, strict=True):
+            if not isinstance(event, Prompted):
                 await self._settled(row.incoming)
-            if stops:
+        last = events[-1] if events else None
+        stop = [last] if isinstance(last, StopRequested) else []
+        if not given:
+            if stop and not stop[0].reason:
                 await self._say(f"idle/{rows[-1].incoming.key}", "Nothing is running here.")
             await self._crew.store.take(self._desk.record.id, taken, self._desk.turn)
             return False
         opened = TurnOpened(turn=self._desk.turn, given=given, at=self._crew.now())
-        await self._desk.apply(opened, *stops, take=taken)
+        await self._desk.apply(opened, *stop, take=taken)
         return True
 
     async def _say(self, name: str, body: str) -> None:
@@ -122,8 +136,8 @@ class LiveTurn:
             held = fold(rows)
             for row in held:
                 await self._hear(row)
-            if withdrawn := {row.seq for row in rows} - {row.seq for row in held}:
-                await self._crew.store.take(self._desk.record.id, sorted(withdrawn), self._desk.turn)
+            if gone := withdrawn(rows, held):
+                await self._crew.store.take(self._desk.record.id, gone, self._desk.turn)
             await self._beat()
             try:
                 await asyncio.wait_for(self._news.wait(), POLL_S)
@@ -135,12 +149,13 @@ class LiveTurn:
         session = (await self._crew.store.load(self._desk.record.id)).session
         happened = meaning(incoming, session)
         if happened is None:
-            await self._crew.store.take(self._desk.record.id, [row.seq], self._desk.turn)
+            await self._crew.store.take(self._desk.record.id, row.seqs, self._desk.turn)
             return
-        for effect in await self._desk.apply(happened, take=[row.seq]):
-            await self._perform(effect)
         if not isinstance(happened, Prompted):
+            # First: after a crash in between, the message still waits and all of this is done again.
             await self._settled(incoming)
+        for effect in await self._desk.apply(happened, take=row.seqs):
+            await self._perform(effect)
 
     async def _settled(self, incoming: Incoming) -> None:
         """A stop or an answer was understood: its message shows it."""
@@ -187,14 +202,26 @@ class LiveTurn:
                 self._conversation = Conversation(self._desk, workspace, issue)
                 return await self._conversation.hold(model)
             except Stopped:
-                return await self._closed_by_stop()
+                return await self._closed_by_stop(preparation)
             except Failed as failed:
                 return self._closed(failed.error, Outcome.FAILED)
+            except Settled as settled:
+                return await self._closed_with(str(settled))
 
-    async def _closed_by_stop(self) -> TurnClosed:
+    async def _closed_by_stop(self, preparation: Preparation) -> TurnClosed:
+        if left := await preparation.left():
+            return await Conversation(self._desk, *left).called_off()
         session = (await self._crew.store.load(self._desk.record.id)).session
         by = session.stopping or Author("", "", "somebody")
-        return self._closed(Response(body=stopped(by, branch=None, stat=None)), Outcome.STOPPED)
+        body = stopped(by, branch=None, stat=None, reason=session.stop_reason)
+        return self._closed(Response(body=body), Outcome.STOPPED)
+
+    async def _closed_with(self, answer: str) -> TurnClosed:
+        """Answer everything that was said so far without an agent."""
+        session = (await self._crew.store.load(self._desk.record.id)).session
+        if said := unheard(session):
+            await self._desk.apply(HandedOver(said))
+        return self._closed(Response(body=answer), Outcome.DONE)
 
     def _closed(self, terminal: Response | Error, outcome: Outcome) -> TurnClosed:
         cost = self._desk.record.cost_usd

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TypeVar
 
 from core.activities import (
@@ -22,17 +22,19 @@ from core.events import ThreadMessage
 from core.ids import ElicitationId, EntryKey, uuid_for
 from core.intake import Options, options_of
 from core.narration import failure, queued, waiting
-from core.ports import TrackedIssue
+from core.ports import ThreadReader, TrackedIssue
 from core.routing import Repository, Route, choose, find
 from core.session import Given, Noted
-from core.turn.desk import Failed, TurnDesk
+from core.turn.desk import Failed, Settled, TurnDesk
 from core.workspace.clone import Workspace
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-RETRY_S = (1, 2, 5, 10, 20, 30)
+# Whoever delivers may be another process.
+LOOK_S = 0.02
+NO_ISSUE = "I work on issues: mention or delegate me on one."
 
 
 class Preparation:
@@ -47,9 +49,13 @@ class Preparation:
 
         Raises:
             Failed: Something named is missing.
+            Settled: There is no work in what was asked.
         """
-        route = await self._route()
-        issue = await self._issue(route)
+        await self._first_sign()
+        issue = await self._known_issue()
+        route = await self._route(issue)
+        issue = issue or await self._create_issue(route)
+        await self._desk.remember(issue=issue, issue_id=issue.id)
         linked = IssueLinked(identifier=issue.identifier, title=issue.title, url=issue.url)
         await self._desk.note("issue", linked)
         await self._desk.note("route", Routed(repository=route.repository.name, reason=route.reason))
@@ -58,17 +64,29 @@ class Preparation:
         await self._desk.note_again("admitted", Unblocked(code=Blocker.QUEUED))
         return await self._clone(route.repository, linked, issue.branch_name), linked
 
+    async def left(self) -> tuple[Workspace, IssueLinked] | None:
+        """What an earlier attempt or turn had got ready; None if none came that far."""
+        issue = self._desk.record.issue
+        try:
+            workspace = await self._crew.workspaces.existing(self._desk.record.id)
+        except WorkspaceError as error:
+            log.error("workspace unread", extra={"session": self._desk.record.id, "git": error.last_line})
+            return None
+        if workspace is None or issue is None:
+            return None
+        return workspace, IssueLinked(identifier=issue.identifier, title=issue.title, url=issue.url)
+
     async def options(self) -> Options:
         """What people asked for with `repo=`, `branch=`, `model=` in this turn."""
         return options_of("\n".join(one.text for one in await self._desk.given()))
 
-    async def _route(self) -> Route:
+    async def _route(self, issue: TrackedIssue | None) -> Route:
         record = self._desk.record
         named = (await self.options()).repo
         if not named and (before := find(self._crew.repositories, record.repository or "")):
             return Route(before, record.route_reason or "as before")
         place = record.thread.place if record.thread else None
-        team = record.issue.team if record.issue else None
+        team = issue.team if issue else None
         route = (
             choose(self._crew.repositories, named=named, place=place, team=team) or await self._ask_route()
         )
@@ -89,29 +107,46 @@ class Preparation:
                 return Route(found, "as you chose")
             body, tries = f"I don't know “{answer}”. Which repository is this about?", tries + 1
 
-    async def _issue(self, route: Route) -> TrackedIssue:
+    async def _known_issue(self) -> TrackedIssue | None:
+        """The issue that the session has, came with, or was told of; its team may decide the repository."""
         record = self._desk.record
         if record.issue:
             return record.issue
-        if record.issue_id and not record.thread:
-            known = record.issue_id
-            issue = await self._insist(lambda _: self._crew.tracker.find_issue(known))
-        else:
-            issue = await self._create_issue(route)
-        await self._desk.remember(issue=issue, issue_id=issue.id)
-        return issue
+        given = await self._desk.given()
+        if not record.thread:
+            return await self._issue_of_session(given)
+        await self._desk.remember(thread_url=await self._permalink(given))
+        text, requester = "\n".join(one.text for one in given), given[0].author
+        return await self._insist(
+            lambda _: self._crew.tracker.find_meant(
+                text=text, thread_url=self._desk.record.thread_url, requester=requester
+            )
+        )
+
+    async def _issue_of_session(self, given: Sequence[Given]) -> TrackedIssue:
+        """The issue on which a session was opened in Linear."""
+        known, tracker = self._desk.record.issue_id, self._crew.tracker
+        if known is None:
+            raise Settled(NO_ISSUE)
+        opened = next((one.opened for one in given if one.opened), None)
+        # Automations leave triage to people, and who only mentions us keeps the issue.
+        begins = opened is not None and opened.by_person and opened.delegated
+        return await self._insist(lambda _: tracker.take_on(known) if begins else tracker.find_issue(known))
+
+    async def _first_sign(self) -> None:
+        """Linear marks sessions that show nothing for ten seconds: there, no call goes before the first sign."""
+        record, key = self._desk.record, EntryKey(f"{self._desk.turn}/start")
+        if record.thread or not record.linear_session_id:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._crew.limits.first_sign_s):
+                while not await self._crew.store.is_shown(record.id, "linear", key):
+                    await asyncio.sleep(LOOK_S)
 
     async def _create_issue(self, route: Route) -> TrackedIssue:
         given = await self._desk.given()
-        history, thread_url = await self._thread(given)
-        await self._desk.remember(thread_url=thread_url)
-        text, requester = "\n".join(one.text for one in given), given[0].author
-        meant = await self._insist(
-            lambda _: self._crew.tracker.find_meant(text=text, thread_url=thread_url, requester=requester)
-        )
-        if meant:
-            return meant
-        draft = draft_issue(given, history, permalink=thread_url)
+        requester = given[0].author
+        draft = draft_issue(given, await self._history(given), permalink=self._desk.record.thread_url)
         team = route.repository.teams[0] if route.repository.teams else self._crew.team
         return await self._insist(
             lambda _: self._crew.tracker.create_issue(
@@ -123,16 +158,29 @@ class Preparation:
             )
         )
 
-    async def _thread(self, given: Sequence[Given]) -> tuple[Sequence[ThreadMessage], str | None]:
-        message = given[0].message
-        reader = self._crew.readers.get(message.thread.surface) if message else None
+    async def _permalink(self, given: Sequence[Given]) -> str | None:
+        message, reader = given[0].message, self._reader(given)
         if not message or not reader:
-            return (), None
+            return None
         try:
-            return await reader.history(message.thread), await reader.permalink(message)
+            return await reader.permalink(message)
+        except DeliveryError as error:
+            log.warning("no permalink", extra={"session": self._desk.record.id, "error": str(error)})
+            return None
+
+    async def _history(self, given: Sequence[Given]) -> Sequence[ThreadMessage]:
+        message, reader = given[0].message, self._reader(given)
+        if not message or not reader:
+            return ()
+        try:
+            return await reader.history(message.thread)
         except DeliveryError as error:
             log.warning("thread unread", extra={"session": self._desk.record.id, "error": str(error)})
-            return (), None
+            return ()
+
+    def _reader(self, given: Sequence[Given]) -> ThreadReader | None:
+        message = given[0].message
+        return self._crew.readers.get(message.thread.surface) if message else None
 
     async def _open_agent_session(self, issue: TrackedIssue) -> None:
         if self._desk.record.linear_session_id:
@@ -147,7 +195,13 @@ class Preparation:
                 issue, thread_url=self._desk.record.thread_url, again=again or asked_before
             )
 
-        await self._desk.remember(linear_session_id=await self._insist(open_session))
+        try:
+            opened = await self._insist(open_session)
+        except Failed:
+            # No echo is to come: a session that people open on this issue is not ours.
+            await self._desk.remember(linear_pending_at=None)
+            raise
+        await self._desk.remember(linear_session_id=opened)
         self._crew.wake_mirror(self._desk.record.id)
 
     async def _insist(self, attempt: Callable[[bool], Awaitable[T]]) -> T:
@@ -161,26 +215,32 @@ class Preparation:
             try:
                 result = await attempt(again)
             except TryLater as error:
-                code, again, pause = Blocker.LINEAR_DOWN, again or error.maybe_done, _pause(tries)
+                code, again, pause = Blocker.LINEAR_DOWN, again or error.maybe_done, self._pause(tries)
             except Throttled as error:
                 code, pause = Blocker.LINEAR_QUOTA, error.retry_after_s
             except TargetGone as error:
-                code, pause = error.code, _pause(tries)
+                code, pause = error.code, self._pause(tries)
             except Refused as error:
                 log.warning("linear refused", extra={"session": self._desk.record.id, "error": str(error)})
                 raise Failed(failure(Blocker.LINEAR_REFUSED, f"Linear refused this: {error}.")) from error
             else:
                 if told:
-                    await self._desk.note_again(f"unblocked/{told}/{tries}", Unblocked(code=told))
+                    await self._desk.note_again("goes on", Unblocked(code=told))
                 return result
             tries += 1
+            if told and code != told:
+                await self._desk.note_again("goes on", Unblocked(code=told))
             if code != told:
-                await self._desk.note_again(f"blocked/{code}/{tries}", waiting(code))
+                await self._desk.note_again("blocked", waiting(code))
             told = code
             await asyncio.sleep(pause)
 
+    def _pause(self, tries: int) -> float:
+        pauses = self._crew.limits.retries_s
+        return pauses[min(tries, len(pauses) - 1)]
+
     async def _queued(self, ahead: int) -> None:
-        await self._desk.note_again(f"queued/{ahead}", queued(ahead))
+        await self._desk.note_again("queued", queued(ahead))
         for one in await self._desk.given():
             if one.message:
                 fate = FateChanged(message=one.message, fate=Fate.QUEUED)
@@ -198,7 +258,3 @@ class Preparation:
             raise Failed(failure(Blocker.REPO_UNREACHABLE, sentence)) from error
         await self._desk.remember(branch=branch, base_sha=workspace.base_sha)
         return workspace
-
-
-def _pause(tries: int) -> float:
-    return RETRY_S[min(tries, len(RETRY_S) - 1)]

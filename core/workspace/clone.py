@@ -67,6 +67,15 @@ class Workspaces:
             await self._restore_tree(workspace)
         return workspace
 
+    async def existing(self, session: SessionId) -> Workspace | None:
+        """The session's workspace if it was ever made; nothing is fetched or restored.
+
+        Raises:
+            WorkspaceError: git could not read it.
+        """
+        folder = self._root / "sessions" / session
+        return await self._found(folder) if (folder / "host.git").is_dir() else None
+
     async def _found(self, folder: Path) -> Workspace:
         host = folder / "host.git"
         base_sha = await git("--git-dir", host, "rev-parse", "--verify", "refs/threadline/base")
