@@ -123,8 +123,12 @@ class Threadline:
     async def start(self) -> str | None:
         """Go on where an earlier process stopped, then take events in.
 
+        Raises:
+            SlotTaken: Another process works in this data folder.
+
         Returns a link for installing the app in Linear, if that is still to be done.
         """
+        self._queue.claim()
         strays = await self._service.recover()
         self._mirror.start()
         await self._queue.start(self._service.run_turn)

@@ -29,7 +29,7 @@ APPLICATION = "threadline"
 # For ever: workflows of another version would never be recovered. Changes go through DBOS.patch().
 APPLICATION_VERSION = "1"
 POLL_S = 0.1
-SLOTS = 64
+SLOT = "worker-0"
 # A waiting turn holds a place too; who may work is decided by admission, not here.
 TURNS_AT_ONCE = 500
 RECOVERY_ATTEMPTS = 5
@@ -38,7 +38,7 @@ LEASE_S = 30.0
 
 
 class SlotTaken(ThreadlineError):
-    """Every slot of this data folder belongs to a living process."""
+    """A living process works in this data folder already."""
 
 
 _run_turn: RunTurn | None = None
@@ -86,12 +86,34 @@ class TurnQueue:
             turn,
         )
 
+    def claim(self) -> None:
+        """Make sure that no other process works in this data folder, now and until `stop`.
+
+        Two would end each other's agents and spend each other's budgets of calls. Safe to repeat.
+
+        Raises:
+            SlotTaken: One does.
+        """
+        if self._lock is not None:
+            return
+        lock = (self._data_dir / f"{SLOT}.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
+            raise SlotTaken(f"another Threadline works in {self._data_dir}") from error
+        self._lock = lock
+
     async def start(self, run: RunTurn) -> None:
-        """Take a slot, run what is queued, and recover what a dead process of this slot had begun."""
+        """Run what is queued, and recover what a dead process of this data folder had begun.
+
+        Raises:
+            SlotTaken: As for `claim`.
+        """
         global _run_turn
+        self.claim()
         _run_turn = run
-        slot = self._take_slot()
-        self._executor = f"{slot}-{uuid4().hex[:12]}"
+        self._executor = f"{SLOT}-{uuid4().hex[:12]}"
         config: DBOSConfig = {
             "name": APPLICATION,
             "system_database_url": self._database.url,
@@ -111,7 +133,7 @@ class TurnQueue:
             worker_concurrency=TURNS_AT_ONCE,
             polling_interval_sec=POLL_S,
         )
-        dead = await self._register(slot)
+        dead = await self._register()
         if dead:
             await asyncio.to_thread(DBOS._recover_pending_workflows, dead)
             await self._mark(dead, "reaped")
@@ -130,24 +152,13 @@ class TurnQueue:
         _run_turn = None
         if self._lock:
             self._lock.close()
+            self._lock = None
 
-    def _take_slot(self) -> str:
-        for number in range(SLOTS):
-            lock = (self._data_dir / f"worker-{number}.lock").open("w")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
-                continue
-            self._lock = lock
-            return f"worker-{number}"
-        raise SlotTaken(f"all {SLOTS} worker slots in {self._data_dir} are in use")
-
-    async def _register(self, slot: str) -> list[str]:
+    async def _register(self) -> list[str]:
         async with self._database.write() as connection:
-            dead = sa.select(workers.c.id).where(workers.c.slot == slot, workers.c.state != "reaped")
+            dead = sa.select(workers.c.id).where(workers.c.slot == SLOT, workers.c.state != "reaped")
             left = list((await connection.execute(dead)).scalars())
-            me = {"id": self._executor, "slot": slot, "lease": time.time() + LEASE_S, "state": "up"}
+            me = {"id": self._executor, "slot": SLOT, "lease": time.time() + LEASE_S, "state": "up"}
             await connection.execute(sa.insert(workers).values(me))
         return left
 
