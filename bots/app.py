@@ -5,6 +5,7 @@ import os
 import random
 import socket
 import time
+from collections.abc import Sequence
 
 import httpx
 from aiohttp import web
@@ -25,6 +26,7 @@ from core.mirror.clock import SystemClock
 from core.mirror.mirror import Mirror
 from core.ports import Receipt
 from core.redact import Redactor
+from core.reports import Shown
 from core.routing import Repository
 from core.runner.claude import ClaudeRunner
 from core.runner.options import ClaudeSettings
@@ -93,6 +95,8 @@ class Threadline:
                 turn_timeout_s=settings.run.turn_timeout_s,
                 silence_timeout_s=settings.run.silence_timeout_s,
             ),
+            progress=self._progress,
+            enqueue=self._queue.enqueue,
             team=settings.linear.team,
         )
         holder = f"{socket.gethostname()}/{os.getpid()}"
@@ -101,6 +105,10 @@ class Threadline:
     async def accept(self, incoming: Incoming) -> Receipt:
         """Implements `core.ports.Inbox`: the adapters exist before the service they serve."""
         return await self._service.accept(incoming)
+
+    async def _progress(self, session_id: SessionId) -> Sequence[Shown]:
+        shown = await self._mirror.progress(session_id)
+        return [Shown(one.sink, one.shown, one.head, one.suppressed) for one in shown]
 
     async def _sink_gone(self, session_id: SessionId, sink: str, code: Blocker) -> None:
         await self._service.sink_gone(session_id, sink, code)

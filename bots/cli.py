@@ -16,6 +16,7 @@ from bots.linear_access import Misconfigured
 from bots.logs import set_up_logging
 from bots.settings import Settings, SettingsError, load
 from bots.slack.manifest import render_manifest as slack_manifest
+from core.errors import StoreUnavailable
 from core.redact import Redactor
 from core.store.vault import UnusableKey
 from core.turns import SlotTaken
@@ -94,7 +95,7 @@ def _with_settings(work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
         return USAGE_ERROR
     except (UnusableKey, Misconfigured) as error:
         return _wrong(str(error))
-    except (OSError, SlotTaken) as error:
+    except (OSError, SlotTaken, StoreUnavailable) as error:
         print(f"threadline: {error}", file=sys.stderr)
         return 1
 
@@ -105,10 +106,9 @@ async def _run(settings: Settings) -> int:
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stopping.set)
     runner = web.AppRunner(threadline.application(), access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, settings.host, settings.port)
-    await site.start()
     try:
+        await runner.setup()
+        await web.TCPSite(runner, settings.host, settings.port).start()
         link = await threadline.start()
         print(_on(settings), flush=True)
         if link:

@@ -245,9 +245,13 @@ class TurnEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A short reply that belongs to no turn ("Nothing is running here."). Chat only."""
+    """A short reply that belongs to no turn ("Nothing is running here.").
+
+    Only for the `surface` where it was asked for; with none, for every chat thread.
+    """
 
     body: str
+    surface: str = ""
     kind: Literal["notice"] = "notice"
 
 

@@ -70,7 +70,6 @@ class SessionOpened:
         issue: Its id; None for a session about something else, a document for example.
         prompt_context: Linear's summary of the issue and its threads, in tags of its own.
         text: What was asked, in the words people see: the comment, or the title of the issue.
-        name: How people call the issue ("ENG-142").
         description: Of the issue, in Markdown.
         previous_comments: Of the thread in which we were mentioned, oldest first.
         guidance: Standing advice to agents, the nearest team's first.
@@ -83,7 +82,6 @@ class SessionOpened:
     external_urls: tuple[str, ...] = ()
     prompt_context: str = ""
     text: str = ""
-    name: str = ""
     description: str = ""
     previous_comments: tuple[str, ...] = ()
     guidance: tuple[str, ...] = ()

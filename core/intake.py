@@ -7,10 +7,19 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from core.activities import Elicitation
-from core.commands import Stop, command_of
+from core.commands import Command, Stop, command_of
 from core.events import Chosen, Deleted, Edited, Incoming, Said, SessionOpened, StopAsked
 from core.ids import MessageRef
-from core.session import AnswerGiven, Given, Prompted, Session, SessionEvent, StopRequested
+from core.session import (
+    AnswerGiven,
+    Given,
+    Prompted,
+    Session,
+    SessionEvent,
+    StopRequested,
+    Withdrawn,
+    unheard,
+)
 
 _INCOMING: TypeAdapter[Incoming] = TypeAdapter(Incoming)
 
@@ -65,8 +74,6 @@ def fold(waiting: Sequence[Waiting]) -> list[Waiting]:
                 held[found] = replace(was, incoming=reworded, folded=(*was.folded, row.seq))
             case Deleted(message=message) if (found := _index(held, message)) is not None:
                 del held[found]
-            case Deleted():  # Taken already, or never ours: nothing to withdraw.
-                continue
             case _:
                 held.append(row)
     return held
@@ -90,6 +97,15 @@ def for_one_turn(held: Sequence[Waiting]) -> list[Waiting]:
             case _:  # With nothing to stop, a stop changes nothing.
                 continue
     return list(held)
+
+
+def command_in(incoming: Incoming) -> Command | None:
+    """The words for us that a message is, other than stop, which is an event of the turn."""
+    match incoming.event:
+        case Said(text=text) if not isinstance(command := command_of(text), Stop):
+            return command
+        case _:
+            return None
 
 
 def _index(held: Sequence[Waiting], message: MessageRef) -> int | None:
@@ -129,8 +145,10 @@ def meaning(incoming: Incoming, session: Session) -> SessionEvent | None:
             return _chosen(incoming, session, asked, value)
         case Said() | Edited() | SessionOpened():
             return Prompted(given_of(incoming))
-        case Deleted():
-            return None
+        case Deleted(message=message):
+            waits = unheard(session)
+            mine = (one.key for one in session.given if one.message == message and one.key in waits)
+            return next(map(Withdrawn, mine), None)  # None: the agent has it, or it was never ours.
 
 
 def _chosen(incoming: Incoming, session: Session, asked: str, value: str) -> SessionEvent:

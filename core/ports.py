@@ -122,6 +122,10 @@ class Tracker(Protocol):
         """
         ...
 
+    async def present(self, session: str, issue: TrackedIssue, *, thread_url: str) -> None:
+        """Give an agent session the issue's title, and the issue a link to the thread."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:

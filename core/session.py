@@ -114,6 +114,13 @@ class Prompted:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A person took back what they said, before the agent had it; the last of it calls the turn off."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class HandedOver:
     """These messages go to the agent, as one prompt."""
 
@@ -170,6 +177,7 @@ SessionEvent = (
     | TurnResumed
     | AgentGone
     | Prompted
+    | Withdrawn
     | HandedOver
     | Noted
     | Asked
@@ -234,13 +242,18 @@ def step(session: Session, event: SessionEvent) -> tuple[Session, tuple[Effect, 
         case TurnResumed() | AgentGone():
             return _start_over(session, event)
         case Prompted(given=given) if _live(session):
-            opened = replace(session, given=(*session.given, given))
-            return opened, (_said(given), Steer(given))
+            is_queued = given.message is not None and Blocker.QUEUED in session.blocked
+            said = (_said(given), _fate(given, Fate.QUEUED)) if is_queued else (_said(given),)
+            return replace(session, given=(*session.given, given)), (*said, Steer(given))
+        case Withdrawn(key=key) if _live(session) and key in unheard(session):
+            return _withdraw(session, key)
         case HandedOver(keys=keys) if _live(session):
             fates = tuple(
                 _fate(one, Fate.DELIVERED) for one in session.given if one.key in keys and one.message
             )
-            return replace(session, handed=(*session.handed, keys)), fates
+            # Not those that were withdrawn at this very moment: they are not there to be given again.
+            known = tuple(one.key for one in session.given if one.key in keys)
+            return replace(session, handed=(*session.handed, *([known] if known else []))), fates
         case Noted(key=key, entry=entry) if _live(session):
             return _noted(session, entry), (Append(key, entry),)
         case Asked(question=question) if _live(session):
@@ -305,6 +318,17 @@ def _open(session: Session, event: TurnOpened) -> tuple[Session, tuple[Effect, .
     )
     start = Append(EntryKey(f"{event.turn}/start"), TurnStarted(turn=event.turn, author=requester))
     return opened, (start, *(_said(given) for given in event.given))
+
+
+def _withdraw(session: Session, key: str) -> tuple[Session, tuple[Effect, ...]]:
+    gone = next(one for one in session.given if one.key == key)
+    left = tuple(one for one in session.given if one.key != key)
+    entry = Prompt(author=gone.author, body=f"Taken back: {gone.text}")
+    said = Append(EntryKey(f"withdrawn/{key}"), entry, gone.author.surface)
+    if not left:
+        return replace(session, stopping=gone.author, questions=()), (said, Interrupt())
+    fates = (_fate(gone, Fate.WITHDRAWN),) if gone.message else ()
+    return replace(session, given=left), (said, *fates)
 
 
 def _said(given: Given) -> Append:

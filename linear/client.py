@@ -296,6 +296,14 @@ class LinearClient:
         variables = _given(issueId=issue_id, url=url, title=title, syncToCommentThread=sync_to_comment_thread)
         return await self._ask(Attachment, "LinkSlackThread", variables, "attachmentLinkSlack", "attachment")
 
+    async def present_session(self, id: str, *, summary: str, issue_id: str, slack_url: str) -> Attachment:
+        """`update_session` with a title and `link_slack_thread` without sync, in one request.
+
+        They are executed in this order: if the thread is refused, the title is set all the same.
+        """
+        variables = {"id": id, "input": {"summary": summary}, "issueId": issue_id, "url": slack_url}
+        return await self._ask(Attachment, "PresentSession", variables, "attachmentLinkSlack", "attachment")
+
     async def attach_url(
         self, *, issue_id: str, url: str, title: str, subtitle: str | None = None, icon_url: str | None = None
     ) -> Attachment:

@@ -1,7 +1,9 @@
 """Linear's deliveries, verified and handed to the inbox before they are answered."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -9,32 +11,75 @@ from aiohttp import web
 from core.activities import Author
 from core.errors import StoreUnavailable
 from core.events import Incoming, Said, SessionOpened, StopAsked
+from core.ids import IssueRef
 from core.ports import Inbox
 from linear.errors import MalformedWebhook, WebhookError
-from linear.webhooks import Person, SessionCreated, SessionPrompted, Webhook, parse_signed_webhook
+from linear.webhooks import (
+    AppRevoked,
+    GuidanceRule,
+    IssueChanged,
+    PermissionChanged,
+    Person,
+    SessionCreated,
+    SessionPrompted,
+    Unknown,
+    Webhook,
+    parse_signed_webhook,
+)
 
 log = logging.getLogger(__name__)
 
 PATH = "/api/webhooks/linear"
 BODY_BYTES = 1 << 20
 
+# A mention is a name or the address of a profile, bare or as a Markdown link.
+_ADDRESSED = re.compile(
+    r"\A\s*(?:@[^\s,:]+|https?://\S+/profiles/[^\s,]+|\[[^\]]+\]\([^)\s]*/profiles/[^)\s]*\))[\s,:]*"
+)
+_BY_AUTOMATION = Author("linear", "automation", "An automation")
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+async def _nobody_asks(_: AppRevoked | PermissionChanged) -> None:
+    """Nothing hangs on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What else hangs on Linear's deliveries; both callbacks are awaited before Linear is answered.
+
+    Attributes:
+        app_user: Our own user in Linear; None until anybody asked Linear who we are.
+        on_revoked: The organization has removed the app: its token is dead.
+        on_permissions: The app gained or lost teams.
+    """
+
+    app_user: Callable[[], str | None] = lambda: None
+    on_revoked: Callable[[AppRevoked], Awaitable[None]] = _nobody_asks
+    on_permissions: Callable[[PermissionChanged], Awaitable[None]] = _nobody_asks
+
+
+_NO_HOOKS = Hooks()
+
+
 def linear_webhooks(
-    inbox: Inbox, secrets: Sequence[str], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    inbox: Inbox,
+    secrets: Sequence[str],
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    hooks: Hooks = _NO_HOOKS,
 ) -> Handler:
     """The web handler for Linear's webhooks.
 
     Answers: 200 stored, duplicate or not for us; 400 malformed; 401 not signed by Linear, or too old; 413 too
     large; 503 the store cannot be written: Linear sends it again.
     """
+    ingress = _Ingress(inbox, hooks)
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if (request.content_length or 0) > BODY_BYTES:
-            return _refused(413, "the body is too large")
-        body = await request.content.read(BODY_BYTES + 1)
-        if len(body) > BODY_BYTES:
+        body = await _read(request)
+        if body is None:
             return _refused(413, "the body is too large")
         signature = request.headers.get("Linear-Signature", "")
         try:
@@ -43,35 +88,120 @@ def linear_webhooks(
             return _refused(400, str(error))
         except WebhookError as error:
             return _refused(401, str(error))
-        if (incoming := incoming_of(webhook)) is not None:
-            try:
-                await inbox.accept(incoming)
-            except StoreUnavailable as error:
-                return _refused(503, str(error))
+        try:
+            await ingress.take(webhook)
+        except StoreUnavailable as error:
+            return _refused(503, str(error))
         return web.Response()
 
     return handle
 
 
-def incoming_of(webhook: Webhook) -> Incoming | None:
-    """What a delivery means to the session service; None if nothing here waits for it."""
+class _Ingress:
+    """Sorts verified deliveries; learns from them who we are."""
+
+    def __init__(self, inbox: Inbox, hooks: Hooks) -> None:
+        self._inbox = inbox
+        self._hooks = hooks
+        self._told_user: str | None = None
+
+    async def take(self, webhook: Webhook) -> None:
+        match webhook:
+            case AppRevoked():
+                log.error("linear access revoked", extra={"organization": webhook.organization_id})
+                await self._hooks.on_revoked(webhook)
+            case PermissionChanged():
+                await self._hooks.on_permissions(webhook)
+            case Unknown(type=type_, action=action):
+                log.debug("linear delivery ignored", extra={"type": type_, "action": action})
+            case SessionCreated() | SessionPrompted() | IssueChanged():
+                await self._accept(webhook)
+
+    async def _accept(self, webhook: SessionCreated | SessionPrompted | IssueChanged) -> None:
+        if isinstance(webhook, SessionCreated):
+            self._told_user = webhook.session.app_user_id or self._told_user
+        incoming = incoming_of(webhook, app_user=self._hooks.app_user() or self._told_user)
+        if incoming is not None:
+            await self._inbox.accept(incoming)
+
+
+async def _read(request: web.Request) -> bytes | None:
+    """The whole body; None as soon as it is too large."""
+    if (request.content_length or 0) > BODY_BYTES:
+        return None
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > BODY_BYTES:
+            return None
+    return bytes(body)
+
+
+def incoming_of(
+    webhook: SessionCreated | SessionPrompted | IssueChanged, *, app_user: str | None
+) -> Incoming | None:
+    """What a delivery means to the session service; None if nothing here waits for it.
+
+    Args:
+        app_user: Our own user; while nobody knows it, a delegation that ended is taken for ours.
+    """
     match webhook:
-        case SessionCreated(key=key, session=session, prompt_context=context):
-            opened = SessionOpened(
-                session=session.id, issue=session.issue.id if session.issue else None, prompt_context=context
-            )
-            author = _author(session.creator)
-            return Incoming(key=key, place=session.id, event=opened, author=author, opens=True)
+        case SessionCreated(key=key, session=session):
+            author = _author(session.creator) if webhook.is_by_person else _BY_AUTOMATION
+            return Incoming(key=key, place=session.id, event=_opened(webhook), author=author, opens=True)
         case SessionPrompted(key=key, session_id=session_id, body=body, user=user):
             event = StopAsked() if webhook.is_stop else Said(body)
             return Incoming(key=key, place=session_id, event=event, author=_author(user))
-        case _:
-            return None
+        case IssueChanged(key=key, issue_id=issue_id, actor=actor, sent_at=sent_at):
+            author = _author(actor)
+            if author.id == app_user or not (reason := _why_stop(webhook, author.name, app_user)):
+                return None
+            stop = StopAsked(reason, at=sent_at.timestamp())
+            return Incoming(key=key, place=IssueRef(issue_id), event=stop, author=author)
+
+
+def _opened(created: SessionCreated) -> SessionOpened:
+    session = created.session
+    issue, title = session.issue, session.issue.title if session.issue else ""
+    return SessionOpened(
+        session=session.id,
+        issue=issue.id if issue else session.issue_id,
+        prompt_context=created.prompt_context,
+        text=_ADDRESSED.sub("", created.mention).strip() or title,
+        description=(issue.description or "") if issue else "",
+        previous_comments=tuple(one.body for one in created.previous_comments),
+        guidance=_nearest_first(created.guidance, issue.team.id if issue and issue.team else None),
+        by_person=created.is_by_person,
+        delegated=not created.is_mention,
+    )
+
+
+def _nearest_first(rules: Sequence[GuidanceRule], team_id: str | None) -> tuple[str, ...]:
+    def distance(rule: GuidanceRule) -> int:
+        if rule.origin.casefold() != "team":
+            return 2
+        return 0 if rule.team_id == team_id else 1
+
+    return tuple(rule.body for rule in sorted(rules, key=distance))
+
+
+def _why_stop(changed: IssueChanged, who: str, app_user: str | None) -> str:
+    """What people are told of a change that ends the work on an issue; empty for any other."""
+    taken = changed.previous_delegate_id
+    if changed.action == "remove":
+        return f"{who} removed {changed.identifier}"
+    if changed.action != "update":
+        return ""
+    if changed.was_closed:
+        return f"{who} moved {changed.identifier} to {changed.state or changed.state_type}"
+    if taken and changed.was_taken_from(app_user or taken):
+        return f"{who} took the delegation away"
+    return ""
 
 
 def _author(person: Person | None) -> Author:
     if person is None:
-        return Author("linear", "automation", "An automation")
+        return _BY_AUTOMATION
     return Author("linear", person.id, person.name or "Somebody", person.email)
 
 

@@ -24,8 +24,11 @@ from linear.errors import (
     Unauthorized,
 )
 
-LONGEST_REDELIVERY = timedelta(hours=6, minutes=10)
-"""Linear repeats a failed delivery after 1 minute, 1 hour and 6 hours, byte for byte, timestamp included."""
+LONGEST_REDELIVERY = timedelta(hours=7, minutes=15)
+"""Linear repeats a failed delivery after 1 minute, 1 hour and 6 hours, byte for byte, timestamp included.
+
+Each of them counts from the attempt before, which makes 7 h 1 min; the rest is for slow answers and clocks.
+"""
 
 CLOCK_SKEW = timedelta(seconds=60)
 

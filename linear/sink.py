@@ -108,14 +108,15 @@ class LinearSink:
                 return _agent_form(logged.entry)
             case Plan():
                 return Snapshot("plan", PLAN_INTERVAL_S)
-            case Elicitation():
-                return Solid(Priority.ELICITATION, urgent=True)
-            case Response() | Error():
-                return Solid(Priority.TERMINAL, urgent=True)
+            case Elicitation() | Response() | Error() as entry:
+                asks = isinstance(entry, Elicitation)
+                return Solid(Priority.ELICITATION if asks else Priority.TERMINAL, urgent=True)
             case Blocked(code=code):
                 return Skip() if code in LINEAR_CODES else Rolling(Priority.PLAN, keep=True)
             case Heartbeat():
                 return Rolling(keep=True) if _is_quiet(logged, view) else Skip()
+            case Notice(surface=surface) if surface == self.name:
+                return Solid(Priority.PROMPT, urgent=True)
             case IssueLinked() | Routed() | Unblocked() | FateChanged() | TurnEnded() | Notice():
                 return Skip()
 
@@ -207,6 +208,9 @@ def _activity(entry: Entry, story: Story) -> dict[str, object] | None:
             return _thought(f"Answered by {said_by(by)}: {answer}")
         case Action() as action:
             return {"content": _action(action), "ephemeral": action.ephemeral}
+        case Notice(body=body):
+            # What a person writes in Linear opens the session again; between turns, the reply closes it.
+            return _thought(body) if story.turn else {"content": {"type": "response", "body": body}}
         case Elicitation() as question:
             return _elicitation(question)
         case Response(body=body):

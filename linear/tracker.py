@@ -1,12 +1,14 @@
 """Linear as the session service needs it: issues found or created, agent sessions opened once."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from core.activities import Author, Blocker
+from core.composer import line_of
 from core.errors import Refused, TargetGone, Throttled, TryLater
 from core.ports import TrackedIssue
 from linear.client import LinearClient
@@ -14,6 +16,7 @@ from linear.errors import (
     AlreadyExists,
     Forbidden,
     LinearError,
+    NotFound,
     RateLimited,
     Rejected,
     Transient,
@@ -21,8 +24,11 @@ from linear.errors import (
 )
 from linear.model import ExternalLink, Issue, Team, Workspace
 
+log = logging.getLogger(__name__)
+
 PAUSE_S = 60.0
 IDENTIFIER = re.compile(r"\b([A-Z][A-Z0-9]{0,9})-(\d{1,7})\b")
+UNDERWAY_OR_OVER = frozenset({"started", "completed", "canceled", "duplicate"})
 LABELS = {"slack": "Slack thread", "teams": "Teams thread"}
 
 
@@ -49,6 +55,15 @@ class LinearTracker:
                 with _sorted():
                     self._workspace = await self._client.workspace()
             return self._workspace
+
+    @property
+    def app_user(self) -> str | None:
+        """Our own user in Linear; None until anything had to ask."""
+        return self._workspace.viewer.id if self._workspace else None
+
+    def forget(self) -> None:
+        """Ask anew who we are and which teams there are, when that is needed next."""
+        self._workspace = None
 
     async def find_meant(
         self, *, text: str, thread_url: str | None, requester: Author
@@ -94,12 +109,57 @@ class LinearTracker:
             raise Refused(f"there is no issue {id}")
         return _tracked(found)
 
+    async def take_on(self, id: str) -> TrackedIssue:
+        with _sorted():
+            found = await self._client.find_issue(id)
+        if found is None:
+            raise Refused(f"there is no issue {id}")
+        if changes := await self._to_begin(found):
+            await self._begin(found, changes)
+        return _tracked(found)
+
+    async def _to_begin(self, issue: Issue) -> dict[str, str]:
+        """What Linear asks of an agent that begins to work on an issue, unless it is so already."""
+        workspace = await self.workspace()
+        changes = {}
+        team = workspace.team(issue.team.id)
+        if issue.state.type not in UNDERWAY_OR_OVER and team and (started := team.first_started_state()):
+            changes["state_id"] = started.id
+        if issue.delegate is None and self._as_app:
+            changes["delegate_id"] = workspace.viewer.id
+        return changes
+
+    async def _begin(self, issue: Issue, changes: dict[str, str]) -> None:
+        try:
+            with _sorted():
+                await self._client.update_issue(issue.id, **changes)
+        except Refused as error:
+            # Somebody's rule for this team; the work does not hang on it.
+            log.warning("issue not moved", extra={"issue": issue.identifier, "error": str(error)})
+
     async def open_session(self, issue: TrackedIssue, *, thread_url: str | None, again: bool) -> str:
         if again and (ours := await self._find_session(issue, thread_url)):
             return ours
         links = [ExternalLink(label=_label(thread_url), url=thread_url)] if thread_url else []
         with _sorted():
             return (await self._client.start_session(issue.id, links)).id
+
+    async def present(self, session: str, issue: TrackedIssue, *, thread_url: str) -> None:
+        title = line_of(issue.title) or issue.identifier
+        with _sorted():
+            if _is_teams(thread_url):
+                await self._client.update_session(session, summary=title)
+            else:
+                try:
+                    await self._client.present_session(
+                        session, summary=title, issue_id=issue.id, slack_url=thread_url
+                    )
+                except (Rejected, Forbidden, NotFound) as error:
+                    # Linear's own Slack app may have the thread, or know nothing of this workspace.
+                    log.info("thread linked plainly", extra={"issue": issue.identifier, "why": str(error)})
+                else:
+                    return
+            await self._client.attach_url(issue_id=issue.id, url=thread_url, title=_label(thread_url))
 
     async def _find_session(self, issue: TrackedIssue, thread_url: str | None) -> str | None:
         viewer = (await self.workspace()).viewer.id
@@ -125,7 +185,11 @@ class LinearTracker:
 
 
 def _label(thread_url: str) -> str:
-    return LABELS["teams"] if "teams.microsoft" in thread_url else LABELS["slack"]
+    return LABELS["teams" if _is_teams(thread_url) else "slack"]
+
+
+def _is_teams(thread_url: str) -> bool:
+    return "teams.microsoft" in thread_url
 
 
 def _tracked(issue: Issue) -> TrackedIssue:
@@ -152,4 +216,9 @@ def _sorted() -> Iterator[None]:
     except Unauthorized as error:
         raise TargetGone(str(error), code=Blocker.LINEAR_REVOKED) from error
     except (Forbidden, Rejected, LinearError) as error:
-        raise Refused(str(error)) from error
+        raise Refused(_plain(error)) from error
+
+
+def _plain(error: LinearError) -> str:
+    """What Linear says to people, without the code before it, as part of a sentence."""
+    return re.sub(r"^[A-Z_]+: ", "", str(error)).rstrip(".")

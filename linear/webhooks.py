@@ -1,8 +1,10 @@
 """Linear's webhook bodies -> typed facts. Pure: the caller passes the time in."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import unescape
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import ConfigDict, ValidationError
@@ -13,6 +15,10 @@ from linear.model import Model
 from linear.sansio import moment_of_ms, verify_age, verify_signature
 
 _WIRE = ConfigDict(alias_generator=to_camel, extra="ignore")
+
+_DIRECTIVE = "<primary-directive-thread"
+_DIRECTIVE_THREAD = re.compile(rf"{_DIRECTIVE}\b[^>]*>(.*?)</primary-directive-thread>", re.DOTALL)
+_COMMENT = re.compile(r"<comment\b[^>]*>(.*?)</comment>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +60,18 @@ class DeliveredIssue:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredComment:
-    """A comment; `user_id` is None when an app or an integration wrote it."""
+    """A comment; `user_id` is None when an app or an integration wrote it.
+
+    `is_artificial_agent_session_root` marks the placeholder that Linear writes for a session without a
+    mention; None where Linear leaves it out.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _WIRE
 
     id: str
     body: str = ""
     user_id: str | None = None
+    is_artificial_agent_session_root: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,10 @@ class GuidanceRule:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredSession:
-    """`creator` is None when an automation or an agent opened it; `issue` when it is about something else."""
+    """`creator` is None when an automation or an agent opened it; `issue` when it is about something else.
+
+    `comment` is the root of the session's thread, `source_comment_id` the mention if that stands elsewhere.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _WIRE
 
@@ -88,6 +102,7 @@ class DeliveredSession:
     issue_id: str | None = None
     issue: DeliveredIssue | None = None
     comment: DeliveredComment | None = None
+    source_comment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +120,32 @@ class SessionCreated:
     prompt_context: str = ""
     guidance: tuple[GuidanceRule, ...] = ()
     previous_comments: tuple[DeliveredComment, ...] = ()
+
+    @property
+    def is_by_person(self) -> bool:
+        """A person opened it, not an automation, another agent, or we ourselves."""
+        session = self.session
+        return session.creator_id is not None and session.creator_id != session.app_user_id
+
+    @property
+    def is_mention(self) -> bool:
+        """Somebody named us in a comment; otherwise the issue was delegated to us."""
+        comment = self.session.comment
+        if comment is None:
+            return False
+        if comment.is_artificial_agent_session_root is not None:
+            return not comment.is_artificial_agent_session_root
+        return _DIRECTIVE in self.prompt_context
+
+    @property
+    def mention(self) -> str:
+        """What the comment that mentions us says; empty for a delegation."""
+        comment, session = self.session.comment, self.session
+        if comment is None or not self.is_mention:
+            return ""
+        if session.source_comment_id in (None, comment.id):
+            return comment.body
+        return _last_directive(self.prompt_context) or comment.body
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +171,8 @@ class SessionPrompted:
 class IssueChanged:
     """An issue was created, updated or removed (`action`: create, update, remove, or newer).
 
-    `changed` names the fields whose old values were delivered, in Linear's camelCase.
+    `changed` names the fields whose old values were delivered, in Linear's camelCase. `state` is the name of
+    its state, `actor` who did it.
     """
 
     key: str
@@ -146,10 +188,17 @@ class IssueChanged:
     delegate_id: str | None = None
     changed: frozenset[str] = frozenset()
     previous_delegate_id: str | None = None
+    state: str = ""
+    actor: Person | None = None
 
     def was_taken_from(self, app_user_id: str) -> bool:
         """This change ended the delegation to `app_user_id`."""
         return self.previous_delegate_id == app_user_id != self.delegate_id
+
+    @property
+    def was_closed(self) -> bool:
+        """This change moved it to a state in which nobody works on an issue."""
+        return "stateId" in self.changed and self.state_type in {"completed", "canceled", "duplicate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +327,7 @@ class _SessionPrompted(Model):
 
 class _State(Model):
     type: str | None = None
+    name: str = ""
 
 
 class _Issue(Model):
@@ -296,6 +346,7 @@ class _IssueChanged(Model):
     organization_id: str
     data: _Issue
     updated_from: dict[str, Any] | None = None
+    actor: Any = None
 
 
 class _PermissionChanged(Model):
@@ -335,6 +386,13 @@ def _session_created(payload: _SessionCreated, sent_at: datetime) -> SessionCrea
     )
 
 
+def _last_directive(context: str) -> str:
+    """The newest comment of the thread in which we were mentioned, which is the mention."""
+    thread = _DIRECTIVE_THREAD.search(context)
+    comments = _COMMENT.findall(thread[1]) if thread else []
+    return unescape(comments[-1]) if comments else ""
+
+
 def _guidance_rule(rule: _Guidance) -> GuidanceRule:
     team = rule.origin.team
     return GuidanceRule(body=rule.body, origin=rule.origin.type, team_id=team.id if team else None)
@@ -372,7 +430,18 @@ def _issue_changed(payload: _IssueChanged, sent_at: datetime) -> IssueChanged:
         delegate_id=issue.delegate_id,
         changed=frozenset(before),
         previous_delegate_id=previous_delegate if isinstance(previous_delegate, str) else None,
+        state=issue.state.name if issue.state else "",
+        actor=_actor(payload.actor),
     )
+
+
+def _actor(told: object) -> Person | None:
+    """Whoever did it, people and integrations alike: their shapes differ, so nothing is asked of them."""
+    match told:
+        case {"id": str(id), "name": str(name)}:
+            return Person(id, name)
+        case _:
+            return None
 
 
 def _permission_changed(payload: _PermissionChanged, sent_at: datetime) -> PermissionChanged:

@@ -78,12 +78,17 @@ _read_document = document_reader(_schema())
 
 
 class GraphqlEndpoint:
-    """Answers POST /graphql. `calls` counts the operations that got past authentication, by name."""
+    """Answers POST /graphql.
+
+    `calls` counts the operations that got past authentication, by name; `requests` holds each with what it was
+    given, in the order they came.
+    """
 
     def __init__(
         self, workspace: Workspace, tokens: Tokens, courier: Courier, faults: Faults, limits: Limits
     ) -> None:
         self.calls: Counter[str] = Counter()
+        self.requests: list[tuple[str, Mapping[str, Any]]] = []
         self.echo = Echo()
         self._workspace = workspace
         self._tokens = tokens
@@ -106,7 +111,7 @@ class GraphqlEndpoint:
         operation = document.operation(asked.operationName)
         call = GraphqlCall(names_of(operation) if operation else set(), asked.variables or {})
         await self._faults.moments.reach(call.names, "before", call.variables)
-        fault = self._note(document, operation)
+        fault = self._note(document, operation, call)
         if fault and fault.kind == "drop_before":
             return _drop(request)
         answer = self._answer(asked, document, operation, actor, fault)
@@ -118,10 +123,14 @@ class GraphqlEndpoint:
         self._limits = limits
         self._quotas.clear()
 
-    def _note(self, document: Document, operation: OperationDefinitionNode | None) -> Fault | None:
+    def _note(
+        self, document: Document, operation: OperationDefinitionNode | None, call: GraphqlCall
+    ) -> Fault | None:
         if operation is None or document.errors:
             return None
-        self.calls[operation.name.value if operation.name else ANONYMOUS_OPERATION] += 1
+        name = operation.name.value if operation.name else ANONYMOUS_OPERATION
+        self.calls[name] += 1
+        self.requests.append((name, call.variables))
         return self._faults.next_for(names_of(operation))
 
     def _answer(

@@ -94,6 +94,8 @@ class ChatSink:
                 return Solid(Priority.TERMINAL, urgent=True)
             case Elicitation():
                 return Solid(Priority.ELICITATION, urgent=True)
+            case Notice(surface=surface) if surface not in ("", self.name):
+                return Skip()
             case TurnStarted() | Answered() | Notice():
                 # Somebody just wrote or clicked, and looks for an effect.
                 return Solid(Priority.PROMPT, urgent=True)

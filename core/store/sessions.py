@@ -1,7 +1,7 @@
 """Sessions, their threads, inbox and log: every change is one transaction, every append is fenced."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -75,9 +75,7 @@ class SessionStore:
         self._now = now
         self._redact = redact
 
-    async def accept(
-        self, incoming: Incoming, enqueue: Enqueue, *, to: SessionId | None = None
-    ) -> Accepted:
+    async def accept(self, incoming: Incoming, enqueue: Enqueue, *, to: SessionId | None = None) -> Accepted:
         """Store an event and queue its turn, in one transaction.
 
         Args:
@@ -126,6 +124,13 @@ class SessionStore:
             return Accepted(Receipt.DUPLICATE, session_id)
         if session_id is None:
             session_id = await self._create(connection, incoming)
+        await self._put(connection, session_id, incoming, enqueue)
+        return Accepted(Receipt.ACCEPTED, session_id)
+
+    async def _put(
+        self, connection: AsyncConnection, session_id: SessionId, incoming: Incoming, enqueue: Enqueue
+    ) -> None:
+        """The event goes into the session's inbox, its message shows that, and its turn is queued."""
         raised = (
             sa.update(sessions).where(sessions.c.id == session_id).values(next_seq=sessions.c.next_seq + 1)
         )
@@ -136,9 +141,8 @@ class SessionStore:
             seen = FateChanged(message=incoming.message, fate=Fate.SEEN)
             await self._log(connection, session_id, [Append(EntryKey(f"fate/{incoming.key}/seen"), seen)])
         await connection.run_sync(lambda sync: enqueue(sync, session_id, seq))
-        return Accepted(Receipt.ACCEPTED, session_id)
 
-    async def _create(self, connection: AsyncConnection, incoming: Incoming) -> SessionId:
+    async def _insert_session(self, connection: AsyncConnection, incoming: Incoming) -> SessionId:
         session_id = SessionId(str(uuid4()))
         created = sa.insert(sessions).values(
             id=session_id,
@@ -148,6 +152,10 @@ class SessionStore:
             created_at=self._now(),
         )
         await connection.execute(created)
+        return session_id
+
+    async def _create(self, connection: AsyncConnection, incoming: Incoming) -> SessionId:
+        session_id = await self._insert_session(connection, incoming)
         match incoming.place, incoming.event:
             case ThreadRef() as thread, _:
                 await self._bind_thread(connection, session_id, thread)
@@ -175,6 +183,51 @@ class SessionStore:
         mine = sa.and_(sessions.c.id == session_id, sessions.c.linear_session_id.is_(None))
         await connection.execute(sa.update(sessions).where(mine).values(linear_session_id=opened.session))
         await bind(connection, session_id, sink="linear", target=opened.session, install="linear")
+
+    async def follow(self, thread: ThreadRef, identifier: str) -> SessionId | None:
+        """Show the newest session on this issue in `thread` from its present turn on, if there is one."""
+        named = sessions.c.issue["identifier"].as_string() == identifier
+        newest = sa.select(sessions.c.id).where(named).order_by(sessions.c.created_at.desc()).limit(1)
+        async with self._database.write() as connection:
+            found = await connection.scalar(newest)
+            if found is None:
+                return None
+            session_id = SessionId(found)
+            await self._move_thread(connection, thread, session_id)
+            began = await connection.scalar(
+                sa.select(sa.func.max(events.c.n)).where(
+                    events.c.session_id == session_id, events.c.body["kind"].as_string() == "turnStarted"
+                )
+            )
+            shown = bindings.c.target == str(thread), bindings.c.session_id == session_id
+            await connection.execute(
+                sa.update(bindings).where(*shown).values(cursor=max(0, (began or 1) - 1))
+            )
+        return session_id
+
+    async def start_over(self, incoming: Incoming, text: str, enqueue: Enqueue) -> SessionId | None:
+        """Give the thread of `incoming` a new session that begins with `text`; None where there is no thread.
+
+        Done again after a crash, it finds the session it made.
+        """
+        if not isinstance(incoming.place, ThreadRef):
+            return None
+        renewed = replace(incoming, key=f"{incoming.key}/new", event=Said(text))
+        async with self._database.write() as connection:
+            made = sa.select(inbox.c.session_id).where(inbox.c.dedupe == renewed.key)
+            if (known := await connection.scalar(made)) is not None:
+                return SessionId(known)
+            session_id = await self._insert_session(connection, renewed)
+            await self._move_thread(connection, incoming.place, session_id)
+            await self._put(connection, session_id, renewed, enqueue)
+        return session_id
+
+    async def _move_thread(
+        self, connection: AsyncConnection, thread: ThreadRef, session_id: SessionId
+    ) -> None:
+        here = _is_thread(thread)
+        await connection.execute(sa.update(threads).where(here).values(session_id=session_id))
+        await bind(connection, session_id, sink=thread.surface, target=str(thread), install=thread.install)
 
     async def begin_attempt(self, session_id: SessionId, holder: str) -> Record:
         """Fence off every earlier attempt and return the session as it stands now."""
@@ -361,15 +414,19 @@ async def _session_at(connection: AsyncConnection, incoming: Incoming) -> Sessio
         case IssueRef(), _:  # Of several sessions, perhaps: `at_work_on` finds them.
             return None
         case ThreadRef() as thread, event:
-            here = sa.select(threads.c.session_id).where(
-                threads.c.surface == thread.surface,
-                threads.c.install == thread.install,
-                threads.c.conversation == thread.conversation,
-                threads.c.root == thread.root,
-            )
+            here = sa.select(threads.c.session_id).where(_is_thread(thread))
             if (found := await connection.scalar(here)) is not None:
                 return SessionId(found)
             return await _author_of(connection, incoming) if isinstance(event, StopAsked) else None
+
+
+def _is_thread(thread: ThreadRef) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        threads.c.surface == thread.surface,
+        threads.c.install == thread.install,
+        threads.c.conversation == thread.conversation,
+        threads.c.root == thread.root,
+    )
 
 
 async def _author_of(connection: AsyncConnection, incoming: Incoming) -> SessionId | None:

@@ -9,9 +9,10 @@ from core.activities import Elicitation, Entry, Error
 from core.admission import Admission
 from core.ids import ElicitationId, EntryKey, SessionId, TurnId
 from core.ports import AgentRunner, ThreadReader, Tracker
+from core.reports import Shown
 from core.routing import Repository
 from core.session import Asked, Effect, Given, Interrupt, Noted, Resolve, SessionEvent
-from core.store.sessions import Record, SessionStore
+from core.store.sessions import Enqueue, Record, SessionStore
 from core.workspace.clone import Workspaces
 
 T = TypeVar("T")
@@ -44,6 +45,8 @@ class Crew:
         readers: By surface.
         team: Key of the Linear team for work that no repository claims.
         now: Seconds since the epoch.
+        progress: How far the projections of a session are.
+        enqueue: Queues a turn inside a transaction.
     """
 
     store: SessionStore
@@ -57,6 +60,8 @@ class Crew:
     redact: Callable[[str], str]
     now: Callable[[], float]
     limits: Limits
+    progress: Callable[[SessionId], Awaitable[Sequence[Shown]]]
+    enqueue: Enqueue
     team: str | None = None
 
 

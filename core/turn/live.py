@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from core.composer import stopped
 from core.errors import DeliveryError
 from core.events import Incoming, Said
 from core.ids import EntryKey
-from core.intake import Waiting, fold, for_one_turn, meaning, withdrawn
+from core.intake import Waiting, command_in, fold, for_one_turn, meaning, withdrawn
 from core.narration import failure, waiting
 from core.session import (
     Effect,
@@ -25,6 +26,7 @@ from core.session import (
     TurnResumed,
     unheard,
 )
+from core.turn.clerk import Clerk
 from core.turn.conversation import Conversation
 from core.turn.desk import Failed, Settled, Stopped, TurnDesk
 from core.turn.preparation import Preparation
@@ -43,6 +45,7 @@ class LiveTurn:
         self._desk = desk
         self._crew = desk.crew
         self._news = asyncio.Event()
+        self._clerk = Clerk(desk)
         self._conversation: Conversation | None = None
         self._beats = 0
 
@@ -105,7 +108,7 @@ class LiveTurn:
         rows = await self._crew.store.waiting(self._desk.record.id)
         if not rows:
             return False
-        held = fold(rows)
+        held = await self._without_commands(fold(rows))
         mine = for_one_turn(held)
         events = [meaning(await self._named(row.incoming), Session()) for row in mine]
         given = tuple(event.given for event in events if isinstance(event, Prompted))
@@ -123,6 +126,15 @@ class LiveTurn:
         opened = TurnOpened(turn=self._desk.turn, given=given, at=self._crew.now())
         await self._desk.apply(opened, *stop, take=taken)
         return True
+
+    async def _without_commands(self, held: Sequence[Waiting]) -> list[Waiting]:
+        left = []
+        for row in held:
+            if command := command_in(row.incoming):
+                await self._clerk.obey(await self._named(row.incoming), command)
+            else:
+                left.append(row)
+        return left
 
     async def _say(self, name: str, body: str) -> None:
         await self._crew.store.say(self._desk.record.id, EntryKey(name), Notice(body=body))
@@ -146,6 +158,10 @@ class LiveTurn:
 
     async def _hear(self, row: Waiting) -> None:
         incoming = await self._named(row.incoming)
+        if command := command_in(incoming):
+            await self._clerk.obey(incoming, command)
+            await self._crew.store.take(self._desk.record.id, row.seqs, self._desk.turn)
+            return
         session = (await self._crew.store.load(self._desk.record.id)).session
         happened = meaning(incoming, session)
         if happened is None:

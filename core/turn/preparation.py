@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TypeVar
 
 from core.activities import (
@@ -20,7 +21,7 @@ from core.composer import branch_for, draft_issue
 from core.errors import DeliveryError, Refused, TargetGone, Throttled, TryLater, WorkspaceError
 from core.events import ThreadMessage
 from core.ids import ElicitationId, EntryKey, uuid_for
-from core.intake import Options, options_of
+from core.intake import Options, options_of, without_options
 from core.narration import failure, queued, waiting
 from core.ports import ThreadReader, TrackedIssue
 from core.routing import Repository, Route, choose, find
@@ -113,7 +114,7 @@ class Preparation:
         if record.issue:
             return record.issue
         given = await self._desk.given()
-        if not record.thread:
+        if record.linear_session_id:
             return await self._issue_of_session(given)
         await self._desk.remember(thread_url=await self._permalink(given))
         text, requester = "\n".join(one.text for one in given), given[0].author
@@ -134,17 +135,17 @@ class Preparation:
         return await self._insist(lambda _: tracker.take_on(known) if begins else tracker.find_issue(known))
 
     async def _first_sign(self) -> None:
-        """Linear marks sessions that show nothing for ten seconds: there, no call goes before the first sign."""
+        """Linear marks a session that shows nothing for ten seconds: no call of ours goes before that."""
         record, key = self._desk.record, EntryKey(f"{self._desk.turn}/start")
-        if record.thread or not record.linear_session_id:
+        if record.issue or not record.linear_session_id:
             return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._crew.limits.first_sign_s):
-                while not await self._crew.store.is_shown(record.id, "linear", key):
-                    await asyncio.sleep(LOOK_S)
+        for _ in range(round(self._crew.limits.first_sign_s / LOOK_S)):
+            if await self._crew.store.is_shown(record.id, "linear", key):
+                return
+            await asyncio.sleep(LOOK_S)
 
     async def _create_issue(self, route: Route) -> TrackedIssue:
-        given = await self._desk.given()
+        given = [replace(one, text=without_options(one.text)) for one in await self._desk.given()]
         requester = given[0].author
         draft = draft_issue(given, await self._history(given), permalink=self._desk.record.thread_url)
         team = route.repository.teams[0] if route.repository.teams else self._crew.team
@@ -203,6 +204,15 @@ class Preparation:
             raise
         await self._desk.remember(linear_session_id=opened)
         self._crew.wake_mirror(self._desk.record.id)
+        if thread_url := self._desk.record.thread_url:
+            await self._present(opened, issue, thread_url)
+
+    async def _present(self, opened: str, issue: TrackedIssue, thread_url: str) -> None:
+        """Nothing hangs on this, so it is tried once."""
+        try:
+            await self._crew.tracker.present(opened, issue, thread_url=thread_url)
+        except DeliveryError as error:
+            log.warning("session not presented", extra={"session": self._desk.record.id, "error": str(error)})
 
     async def _insist(self, attempt: Callable[[bool], Awaitable[T]]) -> T:
         """Until Linear does it: people see what is in the way, and nothing is given up.

@@ -1,0 +1,75 @@
+"""Answers the words that are for us and not for the agent: where they were said, and nowhere else."""
+
+from datetime import UTC, datetime
+
+from core.activities import Fate, FateChanged, Logged, Notice
+from core.commands import Aside, Command, Follow, Help, New, Status, Stop, Why
+from core.events import Incoming
+from core.ids import EntryKey, ThreadRef
+from core.reports import HELP, status, why
+from core.turn.desk import TurnDesk
+
+
+class Clerk:
+    """Carries out commands for one session. Doing one twice, after a crash, says the same thing once."""
+
+    def __init__(self, desk: TurnDesk) -> None:
+        self._desk = desk
+        self._crew = desk.crew
+
+    async def obey(self, incoming: Incoming, command: Command) -> None:
+        """Do what the command says; its message shows that it was understood."""
+        match command:
+            case Status():
+                await self._reply(incoming, status(await self._log(), self._now()))
+            case Why():
+                shown = await self._crew.progress(self._desk.record.id)
+                await self._reply(incoming, why(await self._log(), shown, self._now()))
+            case Help():
+                await self._reply(incoming, HELP)
+            case Follow(identifier=identifier):
+                await self._reply(incoming, await self._follow(incoming, identifier))
+            case New(text=text):
+                await self._start_over(incoming, text)
+                return
+            case Aside() | Stop():  # Nothing to say: the one is for people, the other is done elsewhere.
+                pass
+        await self._settle(incoming, Fate.WITHDRAWN if isinstance(command, Aside) else Fate.DONE)
+
+    async def _follow(self, incoming: Incoming, identifier: str) -> str:
+        record = self._desk.record
+        if not isinstance(incoming.place, ThreadRef):
+            return "A session of Linear is shown there already; write `follow` in a chat thread."
+        if record.issue is not None:
+            return f"This thread shows {record.issue.identifier} already; write `follow` in another one."
+        followed = await self._crew.store.follow(incoming.place, identifier)
+        if followed is None:
+            return f"I have no session on {identifier}. Mention me with what to do there."
+        self._crew.wake_mirror(followed)
+        return f"This thread follows {identifier} now; what you write here reaches its session."
+
+    async def _start_over(self, incoming: Incoming, text: str) -> None:
+        await self._settle(incoming, Fate.WITHDRAWN)
+        started = await self._crew.store.start_over(incoming, text, self._crew.enqueue)
+        if started is None:
+            await self._reply(incoming, "A new session can only be started in a chat thread.")
+        else:
+            self._crew.wake_mirror(started)
+
+    async def _reply(self, incoming: Incoming, body: str) -> None:
+        notice = Notice(body=body, surface=incoming.author.surface)
+        await self._crew.store.say(self._desk.record.id, EntryKey(f"reply/{incoming.key}"), notice)
+        self._crew.wake_mirror(self._desk.record.id)
+
+    async def _settle(self, incoming: Incoming, fate: Fate) -> None:
+        if incoming.message:
+            key = EntryKey(f"fate/{incoming.key}/{fate}")
+            entry = FateChanged(message=incoming.message, fate=fate)
+            await self._crew.store.say(self._desk.record.id, key, entry)
+            self._crew.wake_mirror(self._desk.record.id)
+
+    async def _log(self) -> list[Logged]:
+        return await self._crew.store.log(self._desk.record.id)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._crew.now(), UTC)
