@@ -19,6 +19,34 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that the model can see; `media_type` is "image/png", jpeg, gif or webp."""
+
+    name: str
+    media_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A file that can be read as text, perhaps cut."""
+
+    name: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenFile:
+    """A file that cannot be shown to the agent, and why."""
+
+    name: str
+    why: str
+
+
+File = Image | TextFile | UnseenFile
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """A person wrote `text` (plain Markdown, our own mention taken out)."""
 

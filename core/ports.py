@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.activities import Author, Fate
-from core.events import AgentEvent, Incoming, ThreadMessage
+from core.events import AgentEvent, File, Image, Incoming, ThreadMessage
 from core.ids import ElicitationId, MessageRef, ThreadRef
 
 Payload = Mapping[str, Any]
@@ -67,6 +67,12 @@ class ThreadReader(Protocol):
 
     async def person(self, author: Author) -> Author:
         """The same person with name and e-mail filled in as far as the platform tells."""
+        ...
+
+
+class FileReader(Protocol):
+    async def read(self, texts: Sequence[str]) -> Sequence[File]:
+        """The files that these texts name, in order and within limits; never raises for one of them."""
         ...
 
 
@@ -165,7 +171,7 @@ class AgentRun(Protocol):
     @property
     def continues(self) -> bool: ...
 
-    async def prompt(self, uuid: str, text: str) -> None:
+    async def prompt(self, uuid: str, text: str, images: Sequence[Image] = ()) -> None:
         """Give it `text`, to start a turn or into the running one. The same uuid twice is one prompt."""
         ...
 

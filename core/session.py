@@ -241,31 +241,46 @@ def step(session: Session, event: SessionEvent) -> tuple[Session, tuple[Effect, 
             return _open(session, event)
         case TurnResumed() | AgentGone():
             return _start_over(session, event)
-        case Prompted(given=given) if _live(session):
-            is_queued = given.message is not None and Blocker.QUEUED in session.blocked
-            said = (_said(given), _fate(given, Fate.QUEUED)) if is_queued else (_said(given),)
-            return replace(session, given=(*session.given, given)), (*said, Steer(given))
-        case Withdrawn(key=key) if _live(session) and key in unheard(session):
-            return _withdraw(session, key)
-        case HandedOver(keys=keys) if _live(session):
-            fates = tuple(
-                _fate(one, Fate.DELIVERED) for one in session.given if one.key in keys and one.message
-            )
-            # Not those that were withdrawn at this very moment: they are not there to be given again.
-            known = tuple(one.key for one in session.given if one.key in keys)
-            return replace(session, handed=(*session.handed, *([known] if known else []))), fates
-        case Noted(key=key, entry=entry) if _live(session):
-            return _noted(session, entry), (Append(key, entry),)
-        case Asked(question=question) if _live(session):
-            return _ask(session, question)
-        case AnswerGiven(question=asked, by=by, answer=answer) if session.turn is not None:
-            return _answer(session, asked, by, answer)
-        case StopRequested(by=by, reason=reason) if _live(session):
-            return replace(session, stopping=by, stop_reason=reason, questions=()), (Interrupt(),)
         case TurnClosed() if session.turn is not None:
             return _close(session, session.turn, event)
+        case AnswerGiven(question=asked, by=by, answer=answer) if session.turn is not None:
+            return _answer(session, asked, by, answer)
+        case Prompted() | Withdrawn() | StopRequested() if _live(session):
+            return _hear(session, event)
+        case HandedOver() | Noted() | Asked() if _live(session):
+            return _work(session, event)
         case _:  # Late or out of place: the turn it belongs to is over, or is being stopped.
             return session, ()
+
+
+def _hear(
+    session: Session, event: Prompted | Withdrawn | StopRequested
+) -> tuple[Session, tuple[Effect, ...]]:
+    """What people do to an open turn."""
+    match event:
+        case Prompted(given=given):
+            queued = given.message and Blocker.QUEUED in session.blocked
+            fates = (_fate(given, Fate.QUEUED),) if queued else ()
+            return replace(session, given=(*session.given, given)), (_said(given), *fates, Steer(given))
+        case Withdrawn(key=key):
+            return _withdraw(session, key) if key in unheard(session) else (session, ())
+        case StopRequested(by=by, reason=reason):
+            return replace(session, stopping=by, stop_reason=reason, questions=()), (Interrupt(),)
+
+
+def _work(session: Session, event: HandedOver | Noted | Asked) -> tuple[Session, tuple[Effect, ...]]:
+    """What happens in an open turn while it is worked on."""
+    match event:
+        case HandedOver(keys=keys):
+            # Not those that were withdrawn at this very moment: they are not there to be given again.
+            handed = tuple(one for one in session.given if one.key in keys)
+            known = tuple(one.key for one in handed)
+            fates = tuple(_fate(one, Fate.DELIVERED) for one in handed if one.message)
+            return replace(session, handed=(*session.handed, *([known] if known else []))), fates
+        case Noted(key=key, entry=entry):
+            return _noted(session, entry), (Append(key, entry),)
+        case Asked(question=question):
+            return _ask(session, question)
 
 
 def unheard(session: Session) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ POLL_S = 0.1
 SLOT = "worker-0"
 # A waiting turn holds a place too; who may work is decided by admission, not here.
 TURNS_AT_ONCE = 500
-RECOVERY_ATTEMPTS = 5
+# Who gives up, and says so, is core.turn.live: a workflow that DBOS puts aside would end in silence.
+RECOVERY_ATTEMPTS = 1_000
 # Not used for deciding yet: another machine's worker would call this one dead after it.
 LEASE_S = 30.0
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from base64 import b64encode
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from claude_agent_sdk import (
@@ -22,7 +23,7 @@ from claude_agent_sdk import (
 
 from core.activities import Blocker
 from core.errors import AgentError
-from core.events import AgentDied, AgentEvent, RunFailed, RunInterrupted
+from core.events import AgentDied, AgentEvent, Image, RunFailed, RunInterrupted
 from core.ids import ElicitationId
 from core.ports import RunSpec
 from core.runner.mapping import Translation
@@ -131,7 +132,7 @@ class ClaudeRun:
         await asyncio.gather(connecting, return_exceptions=True)
         await self.close()
 
-    async def prompt(self, uuid: str, text: str) -> None:
+    async def prompt(self, uuid: str, text: str, images: Sequence[Image] = ()) -> None:
         """Give it `text`; a prompt that its transcript holds already is answered from there."""
         if uuid in self._given:
             return
@@ -142,7 +143,7 @@ class ClaudeRun:
             return
         self._translation.prompted(uuid)
         try:
-            await self._client.query(_one_prompt(uuid, text))
+            await self._client.query(_one_prompt(uuid, text, images))
         except ClaudeSDKError:
             return  # The process is gone: the reader tells.
 
@@ -274,11 +275,17 @@ def _is_ours(last: RecordedTurn, spec: RunSpec) -> bool:
     return spec.given is None or not spec.given.isdisjoint(last.prompts)
 
 
-async def _one_prompt(uuid: str, text: str) -> AsyncIterator[dict[str, Any]]:
+async def _one_prompt(uuid: str, text: str, images: Sequence[Image]) -> AsyncIterator[dict[str, Any]]:
+    content = [{"type": "text", "text": text}, *map(_image_block, images)] if images else text
     yield {
         "type": "user",
-        "message": {"role": "user", "content": text},
+        "message": {"role": "user", "content": content},
         "parent_tool_use_id": None,
         "uuid": uuid,
         "origin": {"kind": "human"},
     }
+
+
+def _image_block(image: Image) -> dict[str, Any]:
+    data = b64encode(image.data).decode("ascii")
+    return {"type": "image", "source": {"type": "base64", "media_type": image.media_type, "data": data}}

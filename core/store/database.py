@@ -85,6 +85,8 @@ class Database:
             async with self.write() as connection:
                 # Changes nothing, but needs everything that a change needs.
                 await connection.execute(sa.delete(workers).where(sa.false()))
+                if self.is_sqlite:  # A full disk shows only when something is really written.
+                    await connection.execute(sa.text("PRAGMA user_version = 0"))
         except StoreUnavailable:
             return False
         return True

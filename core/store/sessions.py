@@ -120,7 +120,10 @@ class SessionStore:
             return Accepted(Receipt.DUPLICATE, SessionId(known))
         session_id = to or await _session_at(connection, incoming)
         if isinstance(incoming.event, SessionOpened) and session_id is not None:
-            await self._adopt(connection, session_id, incoming.event)
+            # Of several that ask at this moment, the answers of their own calls tell which one is whose.
+            _, certain = await _asking(connection, incoming.event)
+            if certain:
+                await self._adopt(connection, session_id, incoming.event)
             return Accepted(Receipt.DUPLICATE, session_id)
         if session_id is None:
             session_id = await self._create(connection, incoming)
@@ -452,12 +455,22 @@ async def _owner(connection: AsyncConnection, linear_session: str, opened: Sessi
         return SessionId(found)
     if opened.by_person:
         return None
-    asking = sa.select(sessions.c.id).where(
-        sessions.c.issue_id == opened.issue,
-        sessions.c.linear_session_id.is_(None),
-        sessions.c.linear_pending_at.is_not(None),
+    candidates, _ = await _asking(connection, opened)
+    return candidates[0] if candidates else None
+
+
+async def _asking(connection: AsyncConnection, opened: SessionOpened) -> tuple[list[SessionId], bool]:
+    """The sessions that ask Linear for one on this issue, likeliest first, and whether the first is certain."""
+    rows = await connection.execute(
+        sa.select(sessions.c.id, sessions.c.thread_url).where(
+            sessions.c.issue_id == opened.issue,
+            sessions.c.linear_session_id.is_(None),
+            sessions.c.linear_pending_at.is_not(None),
+        )
     )
-    return await connection.scalar(asking.order_by(sessions.c.thread_url.in_(opened.external_urls).desc()))
+    asking = {SessionId(row.id): row.thread_url in opened.external_urls for row in rows}
+    linked = [session_id for session_id, is_linked in asking.items() if is_linked]
+    return [*linked, *asking], len(linked or asking) == 1
 
 
 async def _record(connection: AsyncConnection, session_id: SessionId) -> Record:

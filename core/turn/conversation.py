@@ -16,12 +16,23 @@ from core.activities import (
     Thought,
     Unblocked,
 )
-from core.composer import GUIDANCE, closing, first_prompt, prompt_text, stopped, title_of
+from core.composer import (
+    GUIDANCE,
+    closing,
+    first_prompt,
+    prompt_text,
+    stopped,
+    texts_from_linear,
+    title_of,
+    with_files,
+)
 from core.errors import AgentError, DeliveryError, WorkspaceError
 from core.events import (
     AgentDied,
     AgentEvent,
     AgentWaits,
+    File,
+    Image,
     RunFailed,
     RunInterrupted,
     RunSucceeded,
@@ -32,7 +43,7 @@ from core.intake import without_options
 from core.narration import failure, narrate, waiting
 from core.ports import AgentRun, RunSpec
 from core.session import AgentGone, Asked, Given, HandedOver, Noted, Session, TurnClosed, unheard, value_of
-from core.turn.desk import Failed, TurnDesk
+from core.turn.desk import Failed, Stopped, TurnDesk
 from core.workspace.clone import Workspace
 from core.workspace.commit import commit, committed
 
@@ -225,10 +236,26 @@ class Conversation:
             known = {one.key: one for one in session.given}
             for keys in (*session.handed, *([fresh] if fresh else [])):
                 if (uuid := _uuid(keys)) not in self._sent:
-                    words = await self._words([known[key] for key in keys])
-                    self._sent.add(uuid)
-                    self._last_sent = uuid
-                    await run.prompt(uuid, words)
+                    await self._give(run, uuid, [known[key] for key in keys])
+
+    async def _give(self, run: AgentRun, uuid: str, given: Sequence[Given]) -> None:
+        words, files = await self._words(given), await self._files(given)
+        if self._desk.stop.is_set():
+            return
+        self._sent.add(uuid)
+        self._last_sent = uuid
+        images = [one for one in files if isinstance(one, Image)]
+        await run.prompt(uuid, with_files(words, files), images)
+
+    async def _files(self, given: Sequence[Given]) -> Sequence[File]:
+        """What people attached in Linear; nobody who asks to stop waits for it."""
+        texts = texts_from_linear(given)
+        if not texts or self._crew.files is None:
+            return ()
+        try:
+            return await self._desk.unless_stopped(self._crew.files.read(texts))
+        except Stopped:
+            return ()
 
     async def _words(self, given: Sequence[Given]) -> str:
         given = [replace(one, text=without_options(one.text)) for one in given]

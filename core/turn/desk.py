@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from core.activities import Elicitation, Entry, Error
 from core.admission import Admission
 from core.ids import ElicitationId, EntryKey, SessionId, TurnId
-from core.ports import AgentRunner, ThreadReader, Tracker
+from core.ports import AgentRunner, FileReader, ThreadReader, Tracker
 from core.reports import Shown
 from core.routing import Repository
 from core.session import Asked, Effect, Given, Interrupt, Noted, Resolve, SessionEvent
@@ -47,6 +47,7 @@ class Crew:
         now: Seconds since the epoch.
         progress: How far the projections of a session are.
         enqueue: Queues a turn inside a transaction.
+        files: Reads what texts written in Linear link; None leaves files unread.
     """
 
     store: SessionStore
@@ -63,6 +64,7 @@ class Crew:
     progress: Callable[[SessionId], Awaitable[Sequence[Shown]]]
     enqueue: Enqueue
     team: str | None = None
+    files: FileReader | None = None
 
 
 class Stopped(Exception):

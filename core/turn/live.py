@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from core.activities import Author, Blocker, Error, Fate, FateChanged, Heartbeat, Notice, Outcome, Response
+from core.activities import (
+    Author,
+    Blocked,
+    Blocker,
+    Error,
+    Fate,
+    FateChanged,
+    Heartbeat,
+    Notice,
+    Outcome,
+    Response,
+    TurnStarted,
+)
 from core.composer import stopped
 from core.errors import DeliveryError
 from core.events import Incoming, Said
@@ -36,6 +48,8 @@ log = logging.getLogger(__name__)
 # Another process may have taken a message in; one in this process wakes us at once.
 POLL_S = 0.5
 HEARTBEAT_S = 60
+# A turn that takes the whole process down with it must end some day; one that waits for people may live long.
+RESTARTS = 50
 
 
 class LiveTurn:
@@ -90,19 +104,32 @@ class LiveTurn:
     async def _claim(self) -> bool:
         """Whether there is a turn to play: one that a crash cut short, or something new."""
         session = self._desk.record.session
-        if session.turn == self._desk.turn:
+        if session.turn == self._desk.turn and await self._restarts() < RESTARTS:
             await self._desk.apply(TurnResumed(self._desk.record.epoch))
             await self._desk.note_again("restart", waiting(Blocker.RESTART))
             if session.stopping:
                 self._desk.stop.set()
             return True
         if session.turn is not None:
-            # Its workflow gave up after too many crashes, and nobody else will close it.
-            sentence = "This turn crashed too often."
+            # Too many restarts, perhaps of its own making; or its workflow is lost and nobody else closes it.
+            sentence = f"This turn was restarted {RESTARTS} times and did not end."
             await self._desk.apply(self._closed(failure(Blocker.AGENT_CRASHED, sentence), Outcome.FAILED))
         if await self._crew.store.logged(self._desk.record.id, EntryKey(f"{self._desk.turn}/end")):
             return False
         return await self._open()
+
+    async def _restarts(self) -> int:
+        """How often this turn was cut short and taken up again."""
+        restarts = 0
+        for one in await self._crew.store.log(self._desk.record.id):
+            match one.entry:
+                case TurnStarted():
+                    restarts = 0
+                case Blocked(code=Blocker.RESTART):
+                    restarts += 1
+                case _:
+                    continue
+        return restarts
 
     async def _open(self) -> bool:
         rows = await self._crew.store.waiting(self._desk.record.id)

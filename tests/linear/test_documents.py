@@ -116,6 +116,7 @@ async def call_everything(client: LinearClient) -> None:
         display_icon_url=link.url,
     )
     await client.link_slack_thread(issue_id=ANY_ID, url=link.url, title="Thread", sync_to_comment_thread=True)
+    await client.present_session(ANY_ID, summary="Title", issue_id=ANY_ID, slack_url=link.url)
     await client.attach_url(
         issue_id=ANY_ID, url=link.url, title="Thread", subtitle="#general", icon_url=link.url
     )

@@ -348,7 +348,7 @@ def test_every_redelivery_is_in_time(age: timedelta) -> None:
 
 
 @pytest.mark.parametrize(
-    "age", [timedelta(hours=6, minutes=10, seconds=1), timedelta(seconds=-61), timedelta(days=365)], ids=str
+    "age", [timedelta(hours=7, minutes=15, seconds=1), timedelta(seconds=-61), timedelta(days=365)], ids=str
 )
 def test_a_signed_delivery_from_another_time_is_stale(age: timedelta) -> None:
     with pytest.raises(StaleDelivery):

@@ -147,6 +147,8 @@ def test_losing_the_delegation_is_seen() -> None:
         delegate_id=None,
         changed=frozenset({"delegateId", "updatedAt"}),
         previous_delegate_id=APP_USER,
+        state="In Progress",
+        actor=Person(ADA.id, ADA.name),
     )
     assert changed.was_taken_from(APP_USER)
     assert not changed.was_taken_from("another app")
@@ -301,5 +303,5 @@ def test_the_age_comes_from_the_signed_body() -> None:
     body = payload("session_created")
     with pytest.raises(StaleDelivery):
         parse_signed_webhook(
-            body, signature=signature_of(body), secrets=["secret"], now=SENT_AT + timedelta(hours=7)
+            body, signature=signature_of(body), secrets=["secret"], now=SENT_AT + timedelta(hours=8)
         )

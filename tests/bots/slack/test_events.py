@@ -262,7 +262,7 @@ def test_stop_button_asks_to_stop_in_its_thread() -> None:
         key="slack/T0001/C0001/18.000200/click/22.000000",
         place=thread(),
         event=StopAsked(),
-        author=Author("slack", "T0001/U0ANN", "ann"),
+        author=ANN,
     )
 
 

@@ -162,6 +162,19 @@ async def test_message_that_is_gone_needs_no_reaction(
 # Failures
 
 
+@pytest.mark.parametrize("fault", [Fault(error="ratelimited"), Fault(status=503)])
+async def test_new_reaction_counts_as_done_when_the_old_one_cannot_be_taken_away(
+    slack: SlackPlayground, surface: SlackSurface, asked: MessageRef, fault: Fault
+) -> None:
+    await surface.react(asked, add=Fate.SEEN, remove=None)
+    slack.api.faults.fail_next("reactions.remove", fault)
+    with pytest.raises((Throttled, TryLater)) as raised:
+        await surface.react(asked, add=Fate.DONE, remove=Fate.SEEN)
+    assert isinstance(raised.value, Throttled | TryLater)
+    assert raised.value.maybe_done
+    assert list(reactions(slack, asked)) == ["eyes", "white_check_mark"]
+
+
 @pytest.mark.parametrize("error", ["channel_not_found", "not_in_channel", "is_archived"])
 async def test_thread_without_access_is_gone(
     slack: SlackPlayground, surface: SlackSurface, thread: ThreadRef, error: str

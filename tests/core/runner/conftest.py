@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from core.events import AgentDied, AgentEvent, RunFailed, RunInterrupted, RunSucceeded
+from core.events import AgentDied, AgentEvent, Image, RunFailed, RunInterrupted, RunSucceeded
 from core.ports import RunSpec
 from core.runner.claude import ClaudeRun, ClaudeRunner
 from core.runner.options import ClaudeSettings
@@ -38,9 +38,9 @@ class Agent:
     def __post_init__(self) -> None:
         self.events = self.run.events()
 
-    async def prompt(self, text: str, uuid: str | None = None) -> str:
+    async def prompt(self, text: str, uuid: str | None = None, images: Sequence[Image] = ()) -> str:
         uuid = uuid or str(uuid4())
-        await self.run.prompt(uuid, text)
+        await self.run.prompt(uuid, text, images)
         return uuid
 
     async def until(self, *kinds: type[AgentEvent]) -> list[AgentEvent]:

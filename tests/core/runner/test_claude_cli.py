@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from core.events import (
     AgentReady,
     AgentThought,
     AgentWaits,
+    Image,
     PlanChanged,
     PromptTaken,
     RunFailed,
@@ -65,6 +67,9 @@ ASK = [
         ]
     },
 ]
+PIXEL = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+)
 EDIT = ["Edit", {"file_path": "{{WORKSPACE}}/hello.py", "old_string": "'hello'", "new_string": "'hi'"}]
 
 
@@ -113,6 +118,30 @@ async def test_a_run_with_plan_read_edit_and_command_tells_each_step(
     assert isinstance(last := seen[-1], RunSucceeded)
     assert (last.text, last.prompts) == ("It says hi.", (prompt,))
     assert "'hi'" in (workspace / "hello.py").read_text()
+
+
+async def test_the_model_sees_the_images_of_a_prompt(
+    open_agent: Opener, spec: RunSpec, model: ModelPlayground
+) -> None:
+    image = Image("shot.png", "image/png", PIXEL)
+    agent = await open_agent(spec)
+    prompt = await agent.prompt(script({"text": "A red dot."}), images=[image, image])
+    (last,) = [event for event in await agent.finish() if isinstance(event, RunSucceeded)]
+    assert (last.text, last.prompts) == ("A red dot.", (prompt,))
+    shown = [
+        block["source"]
+        for message in model.bodies[-1]["messages"]
+        for block in message["content"]
+        if isinstance(block, dict) and block["type"] == "image"
+    ]
+    assert [(one["media_type"], b64decode(one["data"])[:8]) for one in shown] == [
+        ("image/png", PIXEL[:8])
+    ] * 2
+    await agent.run.close()
+    # The transcript tells it again without asking the model.
+    again = await open_agent(replace(spec, resume=True))
+    await again.prompt("the same prompt", prompt, [image])
+    assert [event.text for event in await again.finish() if isinstance(event, RunSucceeded)] == ["A red dot."]
 
 
 async def test_no_process_of_the_agent_sees_our_secrets(
@@ -368,6 +397,22 @@ async def test_a_turn_cut_before_the_model_answered_goes_on_after_a_resume(
     last = (await again.finish())[-1]
     assert isinstance(last, RunSucceeded)
     assert (last.text, last.prompts) == ("Here I am.", (prompt,))
+
+
+async def test_a_cut_turn_that_is_over_for_everybody_does_not_go_on_after_a_resume(
+    open_agent: Opener, spec: RunSpec, workspace: Path
+) -> None:
+    agent = await open_agent(spec)
+    waits = bash("touch started; python3 -c 'input()' < /dev/zero")
+    await agent.prompt(script({"tools": [waits]}, {"text": "All done."}))
+    await exists(workspace / "started")
+    await agent.run.close()
+    again = await open_agent(replace(spec, resume=True, given=frozenset()))
+    assert not again.run.continues
+    prompt = await again.prompt(script({"text": "Something else."}))
+    last = (await again.finish())[-1]
+    assert isinstance(last, RunSucceeded)
+    assert (last.text, last.prompts) == ("Something else.", (prompt,))
 
 
 async def test_a_finished_turn_is_told_again_without_asking_the_model(

@@ -37,6 +37,12 @@ async def test_preparing_again_gives_the_same_workspace_with_the_work_in_it(
     assert (first.path / "notes.txt").read_text() == "half done"
 
 
+async def test_only_a_workspace_that_was_made_exists(workspaces: Workspaces, upstream: Path) -> None:
+    assert await workspaces.existing(ONE) is None
+    made = await workspaces.prepare(ONE, str(upstream), "main", "fix")
+    assert await workspaces.existing(ONE) == made
+
+
 async def test_a_new_session_starts_from_the_newest_base(workspaces: Workspaces, upstream: Path) -> None:
     await workspaces.prepare(ONE, str(upstream), "main", "fix")
     run(upstream, "commit", "-q", "--allow-empty", "-m", "Move on")
