@@ -460,7 +460,7 @@ async def _owner(connection: AsyncConnection, linear_session: str, opened: Sessi
 
 
 async def _asking(connection: AsyncConnection, opened: SessionOpened) -> tuple[list[SessionId], bool]:
-    """The sessions that ask Linear for one on this issue, likeliest first, and whether the first is certain."""
+    """The sessions that ask Linear for one on this issue, likeliest first; whether the first is certain."""
     rows = await connection.execute(
         sa.select(sessions.c.id, sessions.c.thread_url).where(
             sessions.c.issue_id == opened.issue,
