@@ -1,15 +1,18 @@
 """Opens the database: one writer connection on SQLite, readers beside it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from core.errors import StoreUnavailable
 from core.store.tables import workers
+
+T = TypeVar("T")
 
 # The database said no, or the line for its one writer did not move.
 _UNAVAILABLE = (sa.exc.OperationalError, sa.exc.TimeoutError)
@@ -57,8 +60,14 @@ class Database:
             StoreUnavailable: The database cannot be reached or written.
         """
         try:
-            async with self._writer.begin() as connection:
-                yield connection
+            async with _opened(self._writer) as connection:
+                transaction = await _whole(connection.begin().start())
+                try:
+                    yield cast(AsyncConnection, _Uncut(connection))
+                except BaseException:
+                    await _whole(transaction.rollback())
+                    raise
+                await _whole(transaction.commit())
         except _UNAVAILABLE as error:
             raise _unavailable(error) from error
 
@@ -70,12 +79,12 @@ class Database:
             StoreUnavailable: The database cannot be reached.
         """
         try:
-            async with self._reader.connect() as connection:
+            async with _opened(self._reader) as connection:
                 try:
-                    yield connection
+                    yield cast(AsyncConnection, _Uncut(connection))
                 finally:
                     # An autobegun read keeps the snapshot, and on SQLite the log, alive.
-                    await connection.rollback()
+                    await _whole(connection.rollback())
         except _UNAVAILABLE as error:
             raise _unavailable(error) from error
 
@@ -96,6 +105,58 @@ class Database:
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()
+
+
+class _Uncut:
+    """What is used of a connection, each call whole.
+
+    A task that is cancelled in the middle of a call to SQLite leaves a connection behind that still holds
+    the write lock, and everybody waits for it for ever. So a cancellation counts only between two calls.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    @property
+    def dialect(self) -> sa.Dialect:
+        return self._connection.dialect
+
+    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+        return await _whole(self._connection.execute(statement, parameters))
+
+    async def scalar(self, statement: Any) -> Any:
+        return await _whole(self._connection.scalar(statement))
+
+    async def scalars(self, statement: Any) -> Any:
+        return await _whole(self._connection.scalars(statement))
+
+    async def run_sync(self, work: Callable[[sa.Connection], T]) -> T:
+        return await _whole(self._connection.run_sync(work))
+
+
+@asynccontextmanager
+async def _opened(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    connection = engine.connect()
+    try:
+        yield await _whole(connection.start())
+    finally:
+        if connection.sync_connection is not None:  # It was opened, even if nobody waited for that.
+            await _whole(connection.close())
+
+
+async def _whole(work: Awaitable[T]) -> T:
+    """The result of `work`, which runs to its end whoever is cancelled; the cancellation comes after it."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # Nobody else will look.
+        raise cancelled
+    return task.result()
 
 
 def _unavailable(error: sa.exc.SQLAlchemyError) -> StoreUnavailable:

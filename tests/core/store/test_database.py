@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from core.errors import StoreUnavailable
 from core.store.database import Database, async_url
-from core.store.tables import metadata
+from core.store.tables import metadata, workers
 
 INSERT = sa.text("INSERT INTO numbers VALUES (:n)")
 ALL = sa.text("SELECT n FROM numbers ORDER BY n")
@@ -142,6 +143,9 @@ async def test_a_database_that_cannot_be_opened_is_unavailable(tmp_path: Path) -
             pass
     assert not await database.is_writable()
     await database.close()
+    # A connection that failed ends its thread later, which tells the loop; so the loop has to be there still.
+    workers = [one for one in threading.enumerate() if "_connection_worker_thread" in one.name]
+    await asyncio.to_thread(lambda: [one.join(10) for one in workers])
 
 
 async def test_a_database_that_cannot_be_written_is_not_ready(database: Database, file: Path) -> None:
@@ -149,3 +153,27 @@ async def test_a_database_that_cannot_be_written_is_not_ready(database: Database
     assert await numbers(readonly) == []
     assert not await readonly.is_writable()
     await readonly.close()
+
+
+async def test_a_cancelled_writer_leaves_no_lock_behind(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'app.db'}", patience_s=5)
+    async with database.write() as connection:
+        await connection.run_sync(metadata.create_all)
+
+    async def register(number: int) -> None:
+        async with database.write() as connection:
+            row = {"id": f"w{number}", "slot": "s", "lease": 0, "state": "up"}
+            await connection.execute(sa.insert(workers).values(row))
+            await connection.execute(sa.select(workers).limit(1))
+
+    for number in range(300):
+        doomed, other = (asyncio.create_task(register(one)) for one in (number, number + 1000))
+        # Somewhere in the middle: a whole transaction takes about two milliseconds.
+        await asyncio.wait({doomed}, timeout=number % 30 / 10_000)
+        doomed.cancel()
+        await asyncio.gather(doomed, return_exceptions=True)
+        await other
+    async with database.read() as connection:
+        count = sa.select(sa.func.count()).select_from(workers).where(workers.c.id.in_(["w1000", "w1299"]))
+        assert await connection.scalar(count) == 2
+    await database.close()
