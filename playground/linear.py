@@ -22,6 +22,8 @@ from playground.linear_oauth import TOKEN_PATH, OAuthEndpoint
 from playground.linear_page import delivery_view, render_page, snapshot
 from playground.linear_people import People
 from playground.linear_tokens import Tokens
+from playground.linear_uploads import PATH as UPLOADS_PATH
+from playground.linear_uploads import Uploads
 from playground.linear_webhooks import ANSWER_LIMIT_S, Courier
 from playground.linear_workspace import Workspace
 
@@ -64,7 +66,7 @@ class LinearPlayground:
     """One Linear workspace behind HTTP on loopback; `async with` starts and stops it.
 
     `workspace` is the state, `people` acts for members, `faults` and `endpoint.echo` make it misbehave,
-    `courier.deliveries` and `endpoint.calls` tell what happened.
+    `courier.deliveries`, `endpoint.calls` and `uploads.asked` tell what happened.
 
     Args:
         clock: `Clock(start)` stands still between calls of `advance`; the default follows the machine.
@@ -92,6 +94,7 @@ class LinearPlayground:
             client=(self.settings.client_id, self.settings.client_secret),
             redirect_uris=self.settings.redirect_uris,
         )
+        self.uploads = Uploads(self.tokens)
         self.endpoint = GraphqlEndpoint(
             self.workspace, self.tokens, self.courier, self.faults, self.settings.limits
         )
@@ -136,6 +139,10 @@ class LinearPlayground:
     ) -> None:
         await self.stop()
 
+    def upload(self, name: str, body: bytes, content_type: str = "application/octet-stream") -> str:
+        """Keep a file, as if somebody had dropped it into a text; its address."""
+        return self.url + self.uploads.add(name, body, content_type)
+
     async def settled(self) -> None:
         """Wait until every webhook on its way has been answered, refused or timed out."""
         await self.courier.settled()
@@ -148,6 +155,7 @@ class LinearPlayground:
         app = web.Application(client_max_size=8 * 1024 * 1024)
         app.router.add_post("/graphql", self.endpoint.handle)
         app.add_routes(OAuthEndpoint(self.tokens, self.faults).routes())
+        app.router.add_get(UPLOADS_PATH + "/{id}/{name}", self.uploads.handle)
         app.router.add_get("/_state", self._state)
         app.router.add_get("/", self._page)
         add_control_routes(app, self.controls)

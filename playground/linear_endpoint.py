@@ -80,8 +80,8 @@ _read_document = document_reader(_schema())
 class GraphqlEndpoint:
     """Answers POST /graphql.
 
-    `calls` counts the operations that got past authentication, by name; `requests` holds each with what it was
-    given, in the order they came.
+    `calls` counts the operations that got past authentication, by name; `requests` holds each with what it
+    was given, in the order they came.
     """
 
     def __init__(

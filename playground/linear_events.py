@@ -93,7 +93,8 @@ def thread_of(comment: Comment) -> list[Comment]:
 
 def prompt_context(session: AgentSession) -> str:
     """The issue and its threads as Linear writes them down for an agent; no element encloses the whole."""
-    issue = session.issue
+    if (issue := session.issue) is None:
+        return "<document>A document that mentions the app.</document>"
     head = (
         f'<issue identifier="{issue.identifier}">\n<title>{escape(issue.title)}</title>\n'
         f"<description>{escape(issue.description or '')}</description>\n"
@@ -173,8 +174,8 @@ def _session(workspace: Workspace, session: AgentSession) -> dict[str, Any]:
         "appUserId": session.app_user.id,
         "creatorId": session.creator.id if session.creator else None,
         "creator": _user(session.creator) if session.creator else None,
-        "issueId": session.issue.id,
-        "issue": _issue(session.issue),
+        "issueId": session.issue.id if session.issue else None,
+        "issue": _issue(session.issue) if session.issue else None,
         "commentId": session.comment.id if session.comment else None,
         "comment": _comment(session.comment) if session.comment else None,
         "sourceCommentId": session.source_comment.id if session.source_comment else None,

@@ -160,13 +160,13 @@ class AgentActivity:
 class AgentSession:
     id: str
     slug_id: str
-    issue: Issue
+    issue: Issue | None
     app_user: User
     creator: User | None
     created_at: datetime
     updated_at: datetime
     last_activity_at: datetime
-    url: str
+    url: str | None
     inferred_status: str = "pending"
     started_at: datetime | None = None
     ended_at: datetime | None = None

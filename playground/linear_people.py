@@ -77,10 +77,18 @@ class People:
         self._emit(events.session_created(self._workspace, session))
         return session
 
+    def mention_in_document(self, *, by: str = "ann") -> AgentSession:
+        """Mention the app where there is no issue, which opens a session about none."""
+        session = open_session(self._workspace, None, creator=self._workspace.person(by))
+        self._emit(events.session_created(self._workspace, session))
+        return session
+
     def prompt(self, session: str, text: str, *, by: str = "ann") -> AgentActivity:
         """Write a follow-up into a session; Linear keeps it as a comment in the session's thread too."""
         row, person = self._workspace.session(session), self._workspace.person(by)
-        comment = self._workspace.add_comment(row.issue, text, person, parent=row.comment)
+        comment = (
+            self._workspace.add_comment(row.issue, text, person, parent=row.comment) if row.issue else None
+        )
         return self._prompt(row, person, Prompt(text, source_comment=comment))
 
     def answer(self, session: str, text: str, *, by: str = "ann") -> AgentActivity:

@@ -31,13 +31,16 @@ class Prompt:
 
 def open_session(
     workspace: Workspace,
-    issue: Issue,
+    issue: Issue | None,
     *,
     creator: User | None,
     mention: Comment | None = None,
     external_urls: list[ExternalUrl] | None = None,
 ) -> AgentSession:
-    """Open a session on `issue`; without a mention Linear writes a placeholder comment as its root."""
+    """Open a session on `issue`; without a mention Linear writes a placeholder comment as its root.
+
+    Without an issue it is about something else that the stand-in does not have, a document for example.
+    """
     now, session_id = workspace.touch(), str(uuid4())
     slug_id = session_id.replace("-", "")[:12]
     session = AgentSession(
@@ -49,20 +52,21 @@ def open_session(
         created_at=now,
         updated_at=now,
         last_activity_at=now,
-        url=f"{issue.url}#agent-session-{slug_id}",
+        url=f"{issue.url}#agent-session-{slug_id}" if issue else None,
         external_links=_links(external_urls),
         source_comment=mention,
     )
-    session.comment = mention.parent or mention if mention else _placeholder_root(workspace, session)
-    session.comment.agent_session = session
     workspace.sessions[session.id] = session
-    issue.agent_sessions.append(session)
+    if issue:
+        root = mention.parent or mention if mention else _placeholder_root(workspace, session, issue)
+        session.comment, root.agent_session = root, session
+        issue.agent_sessions.append(session)
     return session
 
 
-def _placeholder_root(workspace: Workspace, session: AgentSession) -> Comment:
+def _placeholder_root(workspace: Workspace, session: AgentSession, issue: Issue) -> Comment:
     text = f"This thread is for an agent session with {session.app_user.name}."
-    root = workspace.add_comment(session.issue, text, session.creator)
+    root = workspace.add_comment(issue, text, session.creator)
     root.is_artificial_agent_session_root = True
     return root
 
@@ -91,7 +95,7 @@ def add_activity(workspace: Workspace, wanted: ActivityCreate, actor: User) -> A
     )
     session.responded_at = session.responded_at or activity.created_at
     _append(workspace, session, activity)
-    if activity.type in COMMENT_TYPES:
+    if activity.type in COMMENT_TYPES and session.issue:
         activity.source_comment = workspace.add_comment(
             session.issue, content["body"], actor, parent=session.comment
         )

@@ -18,6 +18,7 @@ _NOT_A_PROMPT = (
     "<command-",
     "<local-command",
     "[SYSTEM NOTIFICATION",
+    "[Image: source:",
 )
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 _CWD = re.compile(r"working directory:\s*(/[^\s\"`\\<]+)", re.IGNORECASE)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.activities import Author, IssueLinked
 from core.composer import first_prompt, line_of, stopped, texts_from_linear, with_files
-from core.events import Image, SessionOpened, TextFile, UnseenFile
+from core.events import File, Image, SessionOpened, TextFile, UnseenFile
 from core.session import Given
 
 EVE = Author("linear", "eve", "Eve")
@@ -101,7 +101,7 @@ def test_a_line_has_no_breaks_and_an_end(text: str, line: str) -> None:
 
 
 def test_attached_files_follow_the_words_and_images_are_named_in_order() -> None:
-    files = [
+    files: list[File] = [
         Image("shot.png", "image/png", b"1"),
         TextFile("log.txt", "</attached-file> ok"),
         UnseenFile("a.pdf", "it is too large"),

@@ -9,8 +9,10 @@ import httpx
 import pytest
 from aiohttp import web
 
+from core.events import File, TextFile, UnseenFile
 from linear.client import LinearClient, StaticToken
 from linear.errors import AlreadyExists, LinearError, NotFound, RateLimited, Transient, Unauthorized
+from linear.files import LinearFiles
 from linear.model import CandidateRepository, ExternalLink, Issue
 from linear.webhooks import IssueChanged, SessionCreated, SessionPrompted, Webhook, parse_signed_webhook
 from playground.linear import LinearPlayground
@@ -123,6 +125,31 @@ async def test_a_thread_is_found_again_through_its_link(client: LinearClient) ->
     assert groundwork.linked_issues == (issue,)
     assert groundwork.requester is not None
     assert groundwork.requester == await client.find_user(groundwork.requester.id)
+
+
+PAGE = "Linear shows a page in its place"
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        (
+            "lin_oauth_playground",
+            [TextFile("the log", "it broke"), UnseenFile("gone", "Linear answered 404")],
+        ),
+        ("lin_oauth_dead", [UnseenFile("the log", PAGE), UnseenFile("gone", PAGE)]),
+    ],
+    ids=["living token", "dead token"],
+)
+async def test_files_are_read_with_the_token_only(
+    linear: LinearPlayground, token: str, expected: list[File]
+) -> None:
+    url = linear.upload("log.txt", b"it broke", "text/plain")
+    async with httpx.AsyncClient() as http:
+        files = LinearFiles(http, StaticToken(token), linear.graphql_url)
+        seen = await files.read([f"See [the log]({url}) and ![gone]({linear.url}/uploads/1/gone.png)"])
+    assert list(seen) == expected
+    assert len(linear.uploads.asked) == 2
 
 
 async def test_an_issue_is_moved_delegated_and_commented(client: LinearClient) -> None:

@@ -263,9 +263,10 @@ async def test_an_unknown_session_is_not_found(world: World, query: str, variabl
 
 
 async def test_a_member_s_key_may_read_sessions_but_not_work_in_them(world: World) -> None:
-    session = world.session()
+    issue = world.issue()
+    session = world.linear.people.delegate(issue.identifier)
     attempts: list[tuple[str, dict[str, Any]]] = [
-        (START_SESSION, {"input": {"issueId": session.issue.id}}),
+        (START_SESSION, {"input": {"issueId": issue.id}}),
         (CREATE_ACTIVITY, {"input": {"agentSessionId": session.id, "content": THOUGHT}}),
         (UPDATE_SESSION, {"id": session.id, "input": {"summary": "Login"}}),
     ]
@@ -277,7 +278,8 @@ async def test_a_member_s_key_may_read_sessions_but_not_work_in_them(world: Worl
 
 
 async def test_sessions_of_an_issue_are_listed(world: World) -> None:
-    session = world.session()
+    issue = world.issue().identifier
+    session = world.linear.people.delegate(issue)
     query = "query S($id: String!) { issue(id: $id) { agentSessions(first: 20) { nodes { id url } } } }"
-    data = await world.data(query, {"id": session.issue.identifier})
+    data = await world.data(query, {"id": issue})
     assert data["issue"]["agentSessions"]["nodes"] == [{"id": session.id, "url": session.url}]

@@ -119,9 +119,27 @@ async def test_a_second_mention_is_a_follow_up_in_the_same_session(world: World)
 
 
 async def test_a_mention_beside_a_failed_session_opens_a_new_one(world: World) -> None:
-    session = world.session()
+    issue = world.issue().identifier
+    session = world.linear.people.delegate(issue)
     await world.act(session, {"type": "error", "body": "No access."})
-    assert world.linear.people.mention(session.issue.identifier, "again") is not session
+    assert world.linear.people.mention(issue, "again") is not session
+
+
+async def test_a_mention_in_a_document_opens_a_session_without_an_issue(world: World) -> None:
+    session = world.linear.people.mention_in_document(by="bob")
+    await world.act(session, {"type": "response", "body": "I work on issues."})
+    await world.app.wait_for(1)
+    (event,) = world.app.session_events
+    told = event["agentSession"]
+    assert (told["id"], told["issue"], told["issueId"], told["comment"], told["url"]) == (
+        session.id,
+        None,
+        None,
+        None,
+        None,
+    )
+    assert told["creator"]["name"] == "Bob"
+    assert "<issue" not in event["promptContext"]
 
 
 async def test_a_prompt_carries_its_text_and_no_prompt_context(world: World) -> None:

@@ -16,7 +16,10 @@ from playground.model_script import Script, Step, next_step
 
 Message = dict[str, Any]
 
-CWD: Message = {"role": "system", "content": "# Environment\n - Primary working directory: /repositories/shop\n"}
+CWD: Message = {
+    "role": "system",
+    "content": "# Environment\n - Primary working directory: /repositories/shop\n",
+}
 FOLDED = "The user sent a new message while you were working:\n{}\n\nThis is how such messages come."
 
 

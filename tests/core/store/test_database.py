@@ -145,7 +145,8 @@ async def test_a_database_that_cannot_be_opened_is_unavailable(tmp_path: Path) -
     await database.close()
     # A connection that failed ends its thread later, which tells the loop; so the loop has to be there still.
     workers = [one for one in threading.enumerate() if "_connection_worker_thread" in one.name]
-    await asyncio.to_thread(lambda: [one.join(10) for one in workers])
+    for worker in workers:
+        await asyncio.to_thread(worker.join, 10)
 
 
 async def test_a_database_that_cannot_be_written_is_not_ready(database: Database, file: Path) -> None:
