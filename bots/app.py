@@ -39,10 +39,12 @@ from core.turns import TurnQueue
 from core.turns import migrate as migrate_engine
 from core.workspace.clone import Workspaces
 from linear.client import LinearClient
+from linear.files import LinearFiles
 from linear.ingress import PATH as LINEAR_PATH
-from linear.ingress import linear_webhooks
+from linear.ingress import Hooks, linear_webhooks
 from linear.sink import LinearSink
 from linear.tracker import LinearTracker
+from linear.webhooks import AppRevoked, PermissionChanged
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,9 @@ class Threadline:
             app_token=_plain(settings.slack.app_token) or None,
             api_url=settings.slack.api_url,
         )
+        self._tracker = LinearTracker(
+            linear, default_team=settings.linear.team, as_app=not self._linear.is_personal
+        )
         self._queue = TurnQueue(self._database, data_dir=settings.data_dir)
         self._mirror = Mirror(
             self._database,
@@ -80,9 +85,7 @@ class Threadline:
         )
         crew = Crew(
             store=SessionStore(self._database, now=time.time, redact=redact),
-            tracker=LinearTracker(
-                linear, default_team=settings.linear.team, as_app=not self._linear.is_personal
-            ),
+            tracker=self._tracker,
             runner=ClaudeRunner(_claude(settings, redact)),
             workspaces=Workspaces(settings.data_dir),
             readers={"slack": self._slack.surface},
@@ -98,6 +101,7 @@ class Threadline:
             progress=self._progress,
             enqueue=self._queue.enqueue,
             team=settings.linear.team,
+            files=LinearFiles(self._http, self._linear.token, settings.linear.api_url),
         )
         holder = f"{socket.gethostname()}/{os.getpid()}"
         self._service = SessionService(crew, enqueue=self._queue.enqueue, holder=holder)
@@ -116,13 +120,25 @@ class Threadline:
     async def _sink_in_trouble(self, sink: str, session_id: SessionId, code: Blocker | None) -> None:
         await self._service.sink_in_trouble(sink, session_id, code)
 
+    async def _linear_revoked(self, revoked: AppRevoked) -> None:
+        self._tracker.forget()
+        await self._linear.revoked(revoked.organization_id, revoked.sent_at)
+
+    async def _linear_teams_changed(self, _: PermissionChanged) -> None:
+        self._tracker.forget()
+
     def application(self) -> web.Application:
         """Everything that is reached over HTTP."""
         application = web.Application()
         application.add_routes(self._slack.routes())
         linear = self.settings.linear
         if secrets := _secrets(linear.webhook_secret, linear.webhook_secret_previous):
-            application.router.add_post(LINEAR_PATH, linear_webhooks(self, secrets))
+            hooks = Hooks(
+                app_user=lambda: self._tracker.app_user,
+                on_revoked=self._linear_revoked,
+                on_permissions=self._linear_teams_changed,
+            )
+            application.router.add_post(LINEAR_PATH, linear_webhooks(self, secrets, hooks=hooks))
         application.add_routes(self._linear.routes())
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
