@@ -14,6 +14,7 @@ from core.activities import (
     Outcome,
     Response,
     Thought,
+    TurnEnded,
     Unblocked,
 )
 from core.composer import (
@@ -259,9 +260,15 @@ class Conversation:
 
     async def _words(self, given: Sequence[Given]) -> str:
         given = [replace(one, text=without_options(one.text)) for one in given]
-        if self._sent:
+        if self._sent or await self._was_answered_before():
             return prompt_text(given)
         return first_prompt(given, await self._history(given), self._issue)
+
+    async def _was_answered_before(self) -> bool:
+        """Whether an earlier turn came to its end: the agent knows issue and thread from then."""
+        log = await self._crew.store.log(self._desk.record.id)
+        ends = (one.entry for one in log if isinstance(one.entry, TurnEnded))
+        return any(end.outcome is Outcome.DONE for end in ends)
 
     async def _history(self, given: Sequence[Given]) -> Sequence[ThreadMessage]:
         message = given[0].message

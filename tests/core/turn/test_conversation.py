@@ -15,6 +15,7 @@ from core.events import (
     RunFailed,
     RunInterrupted,
     RunSucceeded,
+    ThreadMessage,
     ToolStarted,
 )
 from core.ids import ElicitationId, EntryKey
@@ -361,3 +362,13 @@ async def test_work_that_cannot_be_committed_is_said(scene: Scene) -> None:
     await scene.say("fix it")
     assert await scene.play() == "done"
     assert "not committed: `" in (await scene.story())[-2]
+
+
+async def test_a_later_turn_is_not_told_the_issue_and_the_thread_again(scene: Scene) -> None:
+    scene.reader.said = [ThreadMessage("Bob", "Search is broken since Tuesday", "99.1")]
+    await scene.say("search is broken, fix it")
+    await scene.play()
+    await scene.say("now document it")
+    await scene.play(2)
+    assert "since Tuesday" in scene.runner.opened[0].texts[0]
+    assert scene.runner.opened[1].texts == ["Ann in Slack:\n<message>\nnow document it\n</message>"]
