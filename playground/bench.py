@@ -137,6 +137,7 @@ async def milestones(stage: Stage) -> dict[str, Any]:
     signs: dict[str, Callable[[], Any]] = {
         "reaction": lambda: stage.chat(CHANNEL, root)[0]["reactions"],
         "progress message": lambda: len(stage.chat(CHANNEL, root)) > 1,
+        "agent's process": lambda: _agent_lives(stage.folder),
         "first activity in Linear": lambda: stage.linear.endpoint.calls["CreateActivity"],
         "first model call": lambda: stage.model.log,
         "answer in the thread": lambda: _shows(stage, root, "Fixed."),
@@ -149,7 +150,25 @@ async def milestones(stage: Stage) -> dict[str, Any]:
     await asyncio.gather(*(watch(name, sign) for name, sign in signs.items()))
     await stage.until(lambda: _shows(stage, root, " · done in "), PATIENCE_S, "the turn ends")
     calls = sum(stage.linear.endpoint.calls.values()) - before
-    return {"seconds after the mention": seen, "Linear calls, start-up included": calls}
+    start = round(seen["first model call"] - seen["agent's process"], 2)
+    return {
+        "seconds after the mention": seen,
+        "agent's start to its first model call (s)": start,
+        "Linear calls, start-up included": calls,
+    }
+
+
+def _agent_lives(folder: Path) -> bool:
+    """Whether a process of the agent's command line works somewhere below `folder`."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "comm").read_text().strip() != "claude":
+                continue
+            if (process / "cwd").resolve().is_relative_to(folder.resolve()):
+                return True
+        except OSError:  # It ended while we looked.
+            continue
+    return False
 
 
 async def run(measure: Callable[[Stage], Awaitable[dict[str, Any]]], **settings: Any) -> dict[str, Any]:

@@ -130,8 +130,8 @@ class _Uncut:
     async def scalars(self, statement: Any) -> Any:
         return await _whole(self._connection.scalars(statement))
 
-    async def run_sync(self, work: Callable[[sa.Connection], T]) -> T:
-        return await _whole(self._connection.run_sync(work))
+    async def run_sync(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await _whole(self._connection.run_sync(work, *arguments))
 
 
 @asynccontextmanager

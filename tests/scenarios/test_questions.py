@@ -71,6 +71,7 @@ async def test_an_unknown_repository_is_asked_for_and_answered_with_a_click(
     await thread.press("acme/docs")
 
     await thread.ended()
+    await thread.all_marked_done()
     golden("question_answered", thread.transcript())
 
 
@@ -138,6 +139,7 @@ async def test_the_agents_question_is_answered_with_a_click(
 
     await thread.ended()
     assert "Archived wins" in answers_heard(stage)
+    await thread.all_marked_done()
     golden("agent_question_answered", thread.transcript())
 
 

@@ -149,6 +149,14 @@ class Thread:
         """Until so many turns are over, on both sides."""
         await self.until(lambda: self._ends() == (turns, turns), f"{turns} turns are over on both sides")
 
+    async def all_marked_done(self) -> None:
+        """Until no message waits for its last reaction."""
+        on_the_way = {SEEN, QUEUED, DELIVERED}
+        await self.until(
+            lambda: not any(on_the_way & set(one["reactions"]) for one in self.chat()),
+            "every message is marked",
+        )
+
     def _ends(self) -> tuple[int, int]:
         cards = sum(bool(ENDED.search(text)) for text in self.cards())
         return cards, sum(one["type"] in ("response", "error") for one in self.lasting())
