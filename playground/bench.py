@@ -18,14 +18,23 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from playground.scripts import DEMO, EXPORT, SEARCH
-from playground.shop import make_repository
+from playground.scripts import DEMO, EXPORT, TESTS, call, todo
+from playground.scripts import run as run_tests
+from playground.shop import FAULT, REPAIR, make_repository
 from playground.slack_events import signed_headers
 from playground.stage import HOST, SIGNING_SECRET, Stage, free_port
 
 REQUESTS = 200
 CHANNEL = "C0001"
 PATIENCE_S = 60
+
+REPAIRED = call("Edit", file_path="search/issue_search.py", old_string=FAULT, new_string=REPAIR)
+THREE_TOOLS = [
+    {"tools": [todo(0), call("Read", file_path="search/issue_search.py")]},
+    {"tools": [REPAIRED]},
+    {"tools": [run_tests(TESTS)]},
+    {"text": "Fixed."},
+]
 
 
 async def bare(port: int) -> None:
@@ -186,7 +195,7 @@ async def run(measure: Callable[[Stage], Awaitable[dict[str, Any]]], **settings:
 
 async def measure_all() -> dict[str, Any]:
     """Everything, one after the other."""
-    three_tools = [{"match": "archived projects", "steps": SEARCH[1:4] + SEARCH[5:]}]
+    three_tools = [{"match": "archived projects", "steps": THREE_TOOLS}]
     waiting = {"THREADLINE_RUN__MAX_ACTIVE": "1"}
     exports = [{"match": "nightly export", "steps": EXPORT}]
     return {
