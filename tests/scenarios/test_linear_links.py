@@ -57,3 +57,17 @@ async def test_a_thread_that_linear_will_not_link_as_slack_is_linked_all_the_sam
 
     (attachment,) = thread.issue()["attachments"]
     assert (attachment["sourceType"], attachment["title"]) == ("api", "Slack thread")
+
+
+async def test_a_session_that_exists_is_told_before_anything_else_is_asked(
+    thread: Thread, stage: Stage
+) -> None:
+    stage.model.play([script({"text": "Done."})])
+    thread.mention("search is slow")
+    await thread.ended()
+    before = len(stage.linear.endpoint.requests)
+    thread.say("now document it")
+    await thread.ended(2)
+
+    asked = [name for name, _ in stage.linear.endpoint.requests[before:]]
+    assert set(asked) == {"CreateActivity"}
