@@ -1,4 +1,4 @@
-"""Words that are for us and not for the agent: status, why, help, follow, new, aside, plan first. Pure."""
+"""Words that are for us and not for the agent: status, why, help, follow, new, aside. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -62,9 +62,6 @@ _FOLLOW = re.compile(
     r"follow\s+(?:\S*/issue/)?([A-Za-z][A-Za-z0-9]{0,9}-\d{1,7})(?:/\S*)?\s*[.!]*", re.IGNORECASE
 )
 _NEW = re.compile(r"new(?:\s+session)?\s*[:,]?\s+(\S.*)", re.IGNORECASE | re.DOTALL)
-_PLAN_FIRST = re.compile(
-    r"^plan first[\s:,]+|[\s,;]+plan first[.!]*$|[\s,;]+(make|show) (me )?a plan first[.!]*$", re.I
-)
 
 
 def command_of(text: str) -> Command | None:
@@ -80,13 +77,3 @@ def command_of(text: str) -> Command | None:
     if found := _NEW.fullmatch(plain):
         return New(found[1])
     return None
-
-
-def wants_plan(text: str) -> bool:
-    """Whether the person wants to approve a plan before anything is changed."""
-    return _PLAN_FIRST.search(text.strip()) is not None
-
-
-def without_plan_first(text: str) -> str:
-    """The request itself."""
-    return _PLAN_FIRST.sub("", text.strip()).strip()

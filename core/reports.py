@@ -12,7 +12,7 @@ HELP = """\
 Mention me with what to do; in a thread of ours just write. What I understand besides:
 `status` where it stands · `why` what happened and what it waits for · `stop` end the turn
 `follow ENG-12` show that session here · `new …` another session in this thread
-`plan first …` show a plan before touching anything · `aside …` not for the agent
+`aside …` for people, not for the agent
 `repo=owner/name` `branch=name` `model=name` anywhere in a message"""
 
 

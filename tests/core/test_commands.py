@@ -12,8 +12,6 @@ from core.commands import (
     Stop,
     Why,
     command_of,
-    wants_plan,
-    without_plan_first,
 )
 
 
@@ -67,20 +65,3 @@ def test_anything_else_is_for_the_agent(text: str) -> None:
 @given(st.text())
 def test_no_text_breaks_the_reading(text: str) -> None:
     assert command_of(text) == command_of(f"  {text}\n")
-
-
-@pytest.mark.parametrize(
-    ("text", "request_itself"),
-    [
-        ("plan first: rename the toggle", "rename the toggle"),
-        ("rename the toggle, plan first", "rename the toggle"),
-        ("rename the toggle; show me a plan first.", "rename the toggle"),
-    ],
-)
-def test_a_plan_can_be_asked_for_first(text: str, request_itself: str) -> None:
-    assert wants_plan(text)
-    assert without_plan_first(text) == request_itself
-
-
-def test_a_plan_in_passing_is_not_asked_for() -> None:
-    assert not wants_plan("we plan first to migrate and then to clean up")
