@@ -78,13 +78,15 @@ class DeliveryOptions:
     """How to misbehave.
 
     `copies` of every event; `reorder` sends the message before the app_mention; `together` sends all events
-    of one message at once; `drop_answers` treats the next so many answers as lost; `delay_s` holds back.
+    of one message at once; `drop_answers` treats the next so many answers as lost, those to events of the
+    message `drop_answers_to` only if it is given; `delay_s` holds back.
     """
 
     copies: int = 1
     reorder: bool = False
     together: bool = False
     drop_answers: int = 0
+    drop_answers_to: str | None = None
     delay_s: float = 0.0
 
 
@@ -235,7 +237,7 @@ class Dispatcher:
         over_socket = self._has_socket() and delivery.kind != "url_verification"
         at = self._clock.now()
         receipt = await (self._socket if over_socket else self._http).send(delivery, retry_num, retry_reason)
-        if receipt.reason is None and self.options.drop_answers > 0:
+        if receipt.reason is None and self._loses_answer_to(delivery):
             self.options.drop_answers -= 1
             receipt = Receipt("http_timeout", receipt.status)
         via: Literal["http", "socket"] = "socket" if over_socket else "http"
@@ -243,6 +245,10 @@ class Dispatcher:
             Attempt(at, via, retry_num, retry_reason, receipt.reason or "ok", receipt.status)
         )
         return receipt
+
+    def _loses_answer_to(self, delivery: Delivery) -> bool:
+        about = delivery.payload.get("event", {}).get("ts")
+        return self.options.drop_answers > 0 and self.options.drop_answers_to in (None, about)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -82,8 +82,8 @@ async def test_repeated_events_are_one_prompt(thread: Thread, stage: Stage, opti
 async def test_retries_after_a_lost_answer_are_harmless(
     thread: Thread, stage: Stage, clock: VirtualClock
 ) -> None:
-    stage.slack.dispatcher.options = DeliveryOptions(drop_answers=3)
     asked = thread.mention("add a line")
+    stage.slack.dispatcher.options = DeliveryOptions(drop_answers=3, drop_answers_to=asked)
     await stage.slack.settled()
     clock.advance(60)
     await stage.slack.settled()
