@@ -144,6 +144,7 @@ async def test_delivery_options_are_replaced_as_a_whole(on: Peers, control: Remo
         "reorder": False,
         "together": False,
         "drop_answers": 0,
+        "drop_answers_to": None,
         "delay_s": 1.5,
     }
     await control("say", user="U0ANN", channel="C0001", text="hello")

@@ -48,7 +48,7 @@ def api_error(response: object) -> SlackApiError:
         (answer(200, {"ok": False, "error": 5}), TryLater),
         (answer(503, {"ok": False, "error": "service_unavailable"}), TryLater),
         (answer(502, "<html>"), TryLater),
-        (api_error(object()), TryLater),
+        (api_error("no response"), TryLater),
         (TimeoutError(), TryLater),
         (aiohttp.ServerDisconnectedError(), TryLater),
         (ConnectionResetError(), TryLater),

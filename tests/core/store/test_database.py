@@ -87,14 +87,17 @@ async def test_a_transaction_that_is_cancelled_leaves_nothing_and_the_next_one_w
     assert await numbers(database) == [2]
 
 
-async def test_writers_take_turns(database: Database) -> None:
+async def test_writers_take_turns(database: Database, file: Path) -> None:
+    patient = Database(f"sqlite:///{file}")
+
     async def increment() -> None:
-        async with database.write() as connection:
+        async with patient.write() as connection:
             highest = await connection.scalar(sa.text("SELECT coalesce(max(n), 0) FROM numbers"))
             await asyncio.sleep(0)
             await connection.execute(INSERT, {"n": (highest or 0) + 1})
 
     await asyncio.gather(*(increment() for _ in range(20)))
+    await patient.close()
     assert await numbers(database) == list(range(1, 21))
 
 
@@ -137,6 +140,7 @@ async def test_a_database_without_its_tables_is_unavailable(database: Database) 
 
 
 async def test_a_database_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+    others = threading.enumerate()
     database = Database(f"sqlite:///{tmp_path / 'no folder' / 'app.db'}")
     with pytest.raises(StoreUnavailable, match="unable to open"):
         async with database.read():
@@ -146,7 +150,8 @@ async def test_a_database_that_cannot_be_opened_is_unavailable(tmp_path: Path) -
     # A connection that failed ends its thread later, which tells the loop; so the loop has to be there still.
     workers = [one for one in threading.enumerate() if "_connection_worker_thread" in one.name]
     for worker in workers:
-        await asyncio.to_thread(worker.join, 10)
+        if worker not in others:
+            await asyncio.to_thread(worker.join, 10)
 
 
 async def test_a_database_that_cannot_be_written_is_not_ready(database: Database, file: Path) -> None:
