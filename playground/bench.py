@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,23 +17,15 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from playground.scripts import DEMO, EXPORT, TESTS, call, todo
-from playground.scripts import run as run_tests
-from playground.shop import FAULT, REPAIR, make_repository
+from playground.bench_linear import SCRIPTS, THREE_TOOLS, linear_side
+from playground.bench_numbers import PATIENCE_S, spread
+from playground.scripts import DEMO, EXPORT
+from playground.shop import make_repository
 from playground.slack_events import signed_headers
 from playground.stage import HOST, SIGNING_SECRET, Stage, free_port
 
 REQUESTS = 200
 CHANNEL = "C0001"
-PATIENCE_S = 60
-
-REPAIRED = call("Edit", file_path="search/issue_search.py", old_string=FAULT, new_string=REPAIR)
-THREE_TOOLS = [
-    {"tools": [todo(0), call("Read", file_path="search/issue_search.py")]},
-    {"tools": [REPAIRED]},
-    {"tools": [run_tests(TESTS)]},
-    {"text": "Fixed."},
-]
 
 
 async def bare(port: int) -> None:
@@ -80,12 +71,6 @@ async def latencies(url: str, bodies: list[bytes]) -> list[float]:
                 assert answer.status == 200, answer.status
             took.append((time.perf_counter() - began) * 1000)
     return took
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Median and 95th percentile."""
-    cuts = statistics.quantiles(values, n=20)
-    return {"p50": round(statistics.median(values), 2), "p95": round(cuts[18], 2), "n": len(values)}
 
 
 def memory_mib(pid: int) -> float:
@@ -203,6 +188,7 @@ async def measure_all() -> dict[str, Any]:
         "answer to a webhook": await run(
             answers, scripts=exports + DEMO, environment=waiting, slack={"rate_factor": None}
         ),
+        "from Linear": await run(linear_side, scripts=SCRIPTS),
     }
 
 
