@@ -89,14 +89,16 @@ async def test_a_store_that_cannot_be_written_accepts_nothing(hasty: Scene, tmp_
     assert await hasty.service.accept(mention()) is Receipt.ACCEPTED
 
 
-async def test_a_message_reaches_a_running_turn_at_once(scene: Scene) -> None:
+async def test_a_message_reaches_a_running_turn_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.turn.live.POLL_S", 3600.0)  # No turn looks into its inbox by itself.
     scene.runner.lives = [waiting_for_ever]
     await scene.say("fix it")
     turn = scene.begin()
     run = await running(scene)
-    async with asyncio.timeout(0.4):  # Less than the turn's own look into the inbox takes.
-        await scene.say("with tests")
-        await run.until_prompts(2)
+    await scene.say("with tests")
+    await run.until_prompts(2)
     run.succeed()
     assert await turn == "done"
 

@@ -26,7 +26,7 @@ async def on_stage(folder: Path, **options: Any) -> AsyncIterator[Stage]:
     environment: Mapping[str, str | None] = options.pop("environment", {})
     repository = make_repository(folder / "shop.git")
     # Slack's own limits would only make many sessions in one workspace slow.
-    slack = {"rate_factor": None}
+    slack = {"rate_factor": None, "answer_within_s": 20.0}
     async with Stage(
         folder,
         repository=repository,

@@ -345,7 +345,7 @@ async def test_a_place_comes_free_when_the_turn_ends(scene: Scene) -> None:
     scene.restart(admission=Admission(1))
     await scene.say("fix it")
     await scene.play()
-    async with asyncio.timeout(1), scene.crew.admission.place(nobody):
+    async with asyncio.timeout(10), scene.crew.admission.place(nobody):
         pass
 
 
