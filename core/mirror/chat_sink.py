@@ -1,6 +1,6 @@
 """Shows a session's log in a chat thread: one progress card per turn, everything final as its own message."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -46,6 +46,14 @@ SLACK_LIMITS: Mapping[str, Limit] = MappingProxyType(
     }
 )
 
+Charge = Callable[[str, ThreadRef], str]
+"""What pays for a "post", "edit", "react" or "move" in a thread: the name of a limit, `:` and whose it is."""
+
+
+def slack_charge(do: str, thread: ThreadRef) -> str:
+    """Slack counts posts by channel and everything else by workspace."""
+    return f"post:{thread.conversation}" if do == "post" else do
+
 
 _CARD_PRIORITIES: Mapping[type, Priority] = MappingProxyType(
     {Action: Priority.ACTION, Thought: Priority.THOUGHT}
@@ -73,11 +81,13 @@ class ChatSink:
         render: Render,
         name: str = "slack",
         limits: Mapping[str, Limit] = SLACK_LIMITS,
+        charge: Charge = slack_charge,
     ) -> None:
         self.name = name
         self._surface = surface
         self._render = render
         self._limits = limits
+        self._charge = charge
 
     def form(self, logged: Logged, story: Story, view: View) -> Form:
         match logged.entry:
@@ -108,7 +118,7 @@ class ChatSink:
         newest = entries[-1]
         match newest.entry:
             case FateChanged(message=message, fate=fate):
-                return _react(message, fate, view)
+                return self._react(message, fate, view)
             case Answered() as answered:
                 return self._close_question(answered, story, view)
             case Elicitation() as question:
@@ -178,7 +188,7 @@ class ChatSink:
             "payload": payloads[view.part],
             **_anchoring(anchor),
         }
-        cost = f"post:{thread_of(view.target).conversation}"
+        cost = self._charge("post", thread_of(view.target))
         return Op(cost, call, more=view.part + 1 < len(payloads))
 
     def _card(self, turn: TurnId | None, logged: Logged, story: Story, view: View) -> Op | None:
@@ -191,7 +201,7 @@ class ChatSink:
         if shown["id"] is None:
             return None
         fresh = None if shown["renewed"] else f"{view.session}/{self.name}/{logged.key}/fresh"
-        return _edit_op(shown["id"], self._render(card)[0], anchor, fresh=fresh)
+        return self._replace(shown["id"], self._render(card)[0], anchor, view, fresh=fresh)
 
     def _close_question(self, answered: Answered, story: Story, view: View) -> Op | None:
         shown = view.memory.get("questions", {}).get(answered.elicitation)
@@ -199,7 +209,30 @@ class ChatSink:
         if question is None or shown is None or shown["id"] is None:
             return None
         payload = self._render(QuestionItem(question, answered))[0]
-        return _edit_op(shown["id"], payload, Anchor("questions", answered.elicitation), closes=True)
+        anchor = Anchor("questions", answered.elicitation)
+        return self._replace(shown["id"], payload, anchor, view, closes=True)
+
+    def _replace(
+        self,
+        message: str,
+        payload: Payload,
+        anchor: Anchor,
+        view: View,
+        *,
+        fresh: str | None = None,
+        closes: bool = False,
+    ) -> Op:
+        call = {"do": "edit", "message": message, "payload": payload, "fresh": fresh}
+        cost = self._charge("edit", thread_of(view.target))
+        return Op(cost, {**call, **_anchoring(anchor, closes=closes)})
+
+    def _react(self, message: MessageRef, fate: Fate, view: View) -> Op | None:
+        last: str | None = view.memory.get("fates", {}).get(message.id)
+        add = None if fate is Fate.WITHDRAWN else fate.value
+        if add == last:
+            return None
+        call = {"do": "react", "message": message.id, "add": add, "remove": last}
+        return Op(self._charge("react" if last is None else "move", thread_of(view.target)), call)
 
 
 def thread_of(target: str) -> ThreadRef:
@@ -234,22 +267,6 @@ def _card_form(turn: TurnId | None, entry: Entry) -> Form:
 
 def _anchoring(anchor: Anchor | None, *, closes: bool = False) -> dict[str, object]:
     return {"anchor": None if anchor is None else [anchor.kind, anchor.id], "closes": closes}
-
-
-def _edit_op(
-    message: str, payload: Payload, anchor: Anchor, *, fresh: str | None = None, closes: bool = False
-) -> Op:
-    call = {"do": "edit", "message": message, "payload": payload, "fresh": fresh}
-    return Op("edit", {**call, **_anchoring(anchor, closes=closes)})
-
-
-def _react(message: MessageRef, fate: Fate, view: View) -> Op | None:
-    last: str | None = view.memory.get("fates", {}).get(message.id)
-    add = None if fate is Fate.WITHDRAWN else fate.value
-    if add == last:
-        return None
-    call = {"do": "react", "message": message.id, "add": add, "remove": last}
-    return Op("react" if last is None else "move", call)
 
 
 def _fate(value: str | None) -> Fate | None:
