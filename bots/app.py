@@ -9,19 +9,16 @@ from collections.abc import Sequence
 
 import httpx
 from aiohttp import web
-from pydantic import SecretStr
 
+from bots.chats import open_chats, plain, plain_all
 from bots.linear_access import LinearAccess
 from bots.settings import Repository as RepositorySettings
 from bots.settings import Settings
-from bots.slack.bot import SlackBot
-from bots.slack.render import render
 from core.activities import Blocker
 from core.admission import Admission
 from core.errors import ThreadlineError
 from core.events import Incoming
 from core.ids import SessionId
-from core.mirror.chat_sink import ChatSink
 from core.mirror.clock import SystemClock
 from core.mirror.mirror import Mirror
 from core.ports import Receipt
@@ -64,20 +61,14 @@ class Threadline:
         self._http = httpx.AsyncClient()
         self._linear = LinearAccess(settings, self._database, self._http)
         linear = LinearClient(self._http, settings.linear.api_url, self._linear.token)
-        self._slack = SlackBot(
-            self,
-            bot_token=_plain(settings.slack.bot_token),
-            signing_secrets=_secrets(settings.slack.signing_secret, settings.slack.signing_secret_previous),
-            app_token=_plain(settings.slack.app_token) or None,
-            api_url=settings.slack.api_url,
-        )
+        self._chats = open_chats(settings, self)
         self._tracker = LinearTracker(
             linear, default_team=settings.linear.team, as_app=not self._linear.is_personal
         )
         self._queue = TurnQueue(self._database, data_dir=settings.data_dir)
         self._mirror = Mirror(
             self._database,
-            {"linear": LinearSink(linear), "slack": ChatSink(self._slack.surface, render)},
+            {"linear": LinearSink(linear), **{chat.name: chat.sink() for chat in self._chats}},
             SystemClock(),
             on_gone=self._sink_gone,
             on_trouble=self._sink_in_trouble,
@@ -88,7 +79,7 @@ class Threadline:
             tracker=self._tracker,
             runner=ClaudeRunner(_claude(settings, redact)),
             workspaces=Workspaces(settings.data_dir),
-            readers={"slack": self._slack.surface},
+            readers={chat.name: chat.bot.surface for chat in self._chats},
             repositories=[_repository(one) for one in settings.repositories],
             admission=Admission(settings.run.max_active),
             wake_mirror=self._mirror.wake,
@@ -130,9 +121,10 @@ class Threadline:
     def application(self) -> web.Application:
         """Everything that is reached over HTTP."""
         application = web.Application()
-        application.add_routes(self._slack.routes())
+        for chat in self._chats:
+            application.add_routes(chat.bot.routes())
         linear = self.settings.linear
-        if secrets := _secrets(linear.webhook_secret, linear.webhook_secret_previous):
+        if secrets := plain_all(linear.webhook_secret, linear.webhook_secret_previous):
             hooks = Hooks(
                 app_user=lambda: self._tracker.app_user,
                 on_revoked=self._linear_revoked,
@@ -156,7 +148,8 @@ class Threadline:
         strays = await self._service.recover()
         self._mirror.start()
         await self._queue.start(self._service.run_turn)
-        await self._slack.start()
+        for chat in self._chats:
+            await chat.bot.start()
         self._ready = True
         if strays:
             log.warning("ended agents of an earlier process", extra={"processes": strays})
@@ -169,7 +162,8 @@ class Threadline:
         self._ready = False
         await self._service.halt()
         await self._mirror.stop()
-        await self._slack.stop()
+        for chat in self._chats:
+            await chat.bot.stop()
         await self._http.aclose()
         await self._queue.stop()
         await self._database.close()
@@ -205,7 +199,7 @@ async def install_link(settings: Settings) -> str:
 
 def _require(settings: Settings) -> None:
     missing = {
-        "SLACK__BOT_TOKEN": not settings.slack.on,
+        "SLACK__BOT_TOKEN": not (settings.slack.on or settings.teams.on),
         "LINEAR__TOKEN": not settings.linear.on,
         "CLAUDE__API_KEY": not settings.claude.on,
     }
@@ -217,7 +211,7 @@ def _claude(settings: Settings, redact: Redactor) -> ClaudeSettings:
     claude = settings.claude
     return ClaudeSettings(
         run_dir=settings.data_dir / "run",
-        api_key=_plain(claude.api_key),
+        api_key=plain(claude.api_key),
         base_url=claude.base_url,
         model=claude.model,
         max_turns=claude.max_turns,
@@ -230,11 +224,3 @@ def _repository(one: RepositorySettings) -> Repository:
     return Repository(
         name=one.name, url=one.url, base=one.base, teams=one.teams, channels=one.channels, default=one.default
     )
-
-
-def _secrets(*values: SecretStr | None) -> list[str]:
-    return [value.get_secret_value() for value in values if value]
-
-
-def _plain(value: SecretStr | None) -> str:
-    return value.get_secret_value() if value else ""

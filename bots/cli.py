@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ Threadline is not connected to anything yet. Two ways on:
   or set these, then `threadline serve` again:
     THREADLINE_SLACK__BOT_TOKEN        from your Slack app (threadline manifest slack --url https://...)
     THREADLINE_SLACK__SIGNING_SECRET   or THREADLINE_SLACK__APP_TOKEN for Socket Mode
+    (or for Microsoft Teams: THREADLINE_TEAMS__APP_ID, APP_PASSWORD and TENANT_ID)
     THREADLINE_LINEAR__TOKEN           or THREADLINE_LINEAR__CLIENT_ID and CLIENT_SECRET
     THREADLINE_LINEAR__WEBHOOK_SECRET  for what people do in Linear
     THREADLINE_CLAUDE__API_KEY         for the coding agent
@@ -130,20 +131,27 @@ async def _install(settings: Settings) -> int:
 def _on(settings: Settings) -> str:
     """What is on, where, and what is missing."""
     address = f"http://{settings.host}:{settings.port}"
-    slack = "events at POST /slack/events" if settings.slack.signing_secret else "over Socket Mode"
     linear = "webhooks at POST /api/webhooks/linear"
     if not settings.linear.webhook_secret:
         linear = "no webhooks: THREADLINE_LINEAR__WEBHOOK_SECRET is not set, so Linear cannot reach us"
     names = ", ".join(one.name for one in settings.repositories) or "none: add them to threadline.toml"
     lines = [
         f"Threadline is ready at {address} (health: /healthz, /readyz)",
-        f"  Slack         {slack}",
+        *_chats_on(settings),
         f"  Linear        {linear}",
         f"  Repositories  {names}",
         f"  Data          {settings.data_dir}",
         "  Sandbox       off: agents run as this user; use a machine or account made for it",
     ]
     return "\n".join(lines)
+
+
+def _chats_on(settings: Settings) -> Iterator[str]:
+    if settings.slack.on:
+        slack = "events at POST /slack/events" if settings.slack.signing_secret else "over Socket Mode"
+        yield f"  Slack         {slack}"
+    if settings.teams.on:
+        yield "  Teams         activities at POST /api/messages"
 
 
 def _wrong(problem: str) -> int:

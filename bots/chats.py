@@ -1,0 +1,83 @@
+"""The chat platforms that are on: the bot of each, and how the mirror shows sessions there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiohttp import web
+from pydantic import SecretStr
+
+from bots.settings import Settings
+from bots.slack.bot import SlackBot
+from bots.slack.render import render as slack_render
+from core.mirror.budget import Limit
+from core.mirror.cards import Render
+from core.mirror.chat_sink import SLACK_LIMITS, Charge, ChatSink, slack_charge
+from core.ports import ChatSurface, Inbox, ThreadReader
+
+
+class Surface(ChatSurface, ThreadReader, Protocol):
+    """A place to talk that can be read, too."""
+
+
+class Bot(Protocol):
+    """A platform's adapter. `stop` it last of all that posts."""
+
+    @property
+    def surface(self) -> Surface: ...
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """Where the platform reaches us."""
+        ...
+
+    async def start(self) -> None:
+        """Open what we have to open ourselves; does not wait for the platform."""
+        ...
+
+    async def stop(self) -> None:
+        """Close all connections. Safe to repeat."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """One platform; `name` is the surface's, as in `ThreadRef`."""
+
+    name: str
+    bot: Bot
+    render: Render
+    limits: Mapping[str, Limit]
+    charge: Charge
+
+    def sink(self) -> ChatSink:
+        """Its projection of the log."""
+        return ChatSink(self.bot.surface, self.render, self.name, self.limits, self.charge)
+
+
+def open_chats(settings: Settings, inbox: Inbox) -> list[Chat]:
+    """The platforms whose credentials are set. Call it inside the running loop; nothing is sent yet."""
+    chats = []
+    if settings.slack.on:
+        chats.append(Chat("slack", _slack(settings, inbox), slack_render, SLACK_LIMITS, slack_charge))
+    return chats
+
+
+def plain(value: SecretStr | None) -> str:
+    """The secret itself; empty if it is not set."""
+    return value.get_secret_value() if value else ""
+
+
+def plain_all(*values: SecretStr | None) -> list[str]:
+    """Those that are set."""
+    return [value.get_secret_value() for value in values if value]
+
+
+def _slack(settings: Settings, inbox: Inbox) -> SlackBot:
+    slack = settings.slack
+    return SlackBot(
+        inbox,
+        bot_token=plain(slack.bot_token),
+        signing_secrets=plain_all(slack.signing_secret, slack.signing_secret_previous),
+        app_token=plain(slack.app_token) or None,
+        api_url=slack.api_url,
+    )
