@@ -34,6 +34,7 @@ from core.ports import ChatSurface, Payload
 
 CARD_INTERVAL_S = 2.0
 CARDS_KEPT = 5
+PASSING_FATES = frozenset({Fate.QUEUED, Fate.DELIVERED})
 
 SLACK_LIMITS: Mapping[str, Limit] = MappingProxyType(
     {
@@ -93,11 +94,12 @@ class ChatSink:
         match logged.entry:
             case Blocked(code=code) if code in UNTOLD:
                 return Skip()
-            case FateChanged(message=message):
+            case FateChanged(message=message, fate=fate):
+                if str(message.thread) != view.target:
+                    return Skip()
                 # Urgent, so that a reaction never waits for the card before it.
-                slot = f"fate:{message.id}"
-                here = str(message.thread) == view.target
-                return Snapshot(slot, 0.0, Priority.PROMPT, urgent=True) if here else Skip()
+                slot, passing = f"fate:{message.id}", fate in PASSING_FATES
+                return Snapshot(slot, 0.0, Priority.PROMPT, urgent=True, passing=passing)
             case Prompt(author=author):
                 return Skip() if author.surface == self.name else Solid(Priority.PROMPT)
             case Response() | Error():
