@@ -1,4 +1,4 @@
-"""The whole loop on loopback: a real `threadline serve` among stand-ins for Slack, Linear and the model."""
+"""The whole loop on loopback: a real `threadline serve` among stand-ins for chat, Linear and the model."""
 
 import asyncio
 import os
@@ -20,6 +20,7 @@ from playground.linear_page import snapshot
 from playground.model import ModelPlayground
 from playground.slack import BOT_TOKEN, SlackConfig, SlackPlayground
 from playground.slack_clock import Clock
+from playground.teams import APP_ID, TENANT, TeamsConfig, TeamsPlayground
 
 HOST = "127.0.0.1"
 SIGNING_SECRET = "slack-signing-secret"
@@ -48,6 +49,8 @@ class Stage:
         config: Text of `threadline.toml`; the default routes everything to `acme/shop`.
         slack: How the Slack stand-in is set up, if not as usual.
         slack_clock: Time for its retries and limits; the machine's own by default.
+        teams: How the Teams stand-in is set up beside it; None for no Teams.
+        teams_clock: As `slack_clock`.
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class Stage:
         config: str | None = None,
         slack: Mapping[str, Any] | None = None,
         slack_clock: Clock | None = None,
+        teams: Mapping[str, Any] | None = None,
+        teams_clock: Clock | None = None,
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -71,6 +76,9 @@ class Stage:
             ),
             slack_clock,
         )
+        messages = TeamsConfig(messaging_url=f"{self.url}/api/messages", **(teams or {}))
+        self.teams = TeamsPlayground(messages, teams_clock)
+        self._has_teams = teams is not None
         self.linear = LinearPlayground(
             LinearSettings(webhook_url=f"{self.url}/api/webhooks/linear", webhook_secret=WEBHOOK_SECRET)
         )
@@ -93,6 +101,8 @@ class Stage:
         (self.folder / "threadline.toml").write_text(self._config)
         for stand_in in (self.slack, self.linear, self.model):
             await self._stack.enter_async_context(stand_in)
+        if self._has_teams:
+            await self._stack.enter_async_context(self.teams)
         return self
 
     async def __aexit__(
@@ -140,6 +150,15 @@ class Stage:
             "THREADLINE_CLAUDE__API_KEY": MODEL_KEY,
             "THREADLINE_CLAUDE__BASE_URL": self.model.url,
         }
+        if self._has_teams:
+            told |= {
+                "THREADLINE_TEAMS__APP_ID": APP_ID,
+                "THREADLINE_TEAMS__APP_PASSWORD": self.teams.config.app_secret,
+                "THREADLINE_TEAMS__TENANT_ID": TENANT,
+                "THREADLINE_TEAMS__OPENID_METADATA_URL": self.teams.metadata_url,
+                "THREADLINE_TEAMS__TOKEN_URL": self.teams.token_url,
+                "THREADLINE_TEAMS__SERVICE_HOSTS": HOST,
+            }
         told |= self.settings
         return {name: value for name, value in told.items() if value is not None}
 
