@@ -88,6 +88,9 @@ class Option:
     label: str
 
 
+PLAN_APPROVED = "approve"
+"""Value of the option that agrees to a plan; until it is chosen, an agent that plans changes nothing."""
+
 # Linear's agent activities.
 
 

@@ -62,6 +62,21 @@ _FOLLOW = re.compile(
     r"follow\s+(?:\S*/issue/)?([A-Za-z][A-Za-z0-9]{0,9}-\d{1,7})(?:/\S*)?\s*[.!]*", re.IGNORECASE
 )
 _NEW = re.compile(r"new(?:\s+session)?\s*[:,]?\s+(\S.*)", re.IGNORECASE | re.DOTALL)
+_PLAN = re.compile(
+    r"(?:^|[.,;:!(\n]|\b(?:and|but|please|you)\b)\s*(?:(?:make|show|give)\s+(?:me\s+|us\s+)?(?:a|the|your)\s+)?"
+    r"plan(?:\s+(?:it|this|that))?\s+first\b",
+    re.IGNORECASE,
+)
+
+
+def wants_plan(text: str) -> bool:
+    """Whether a message asks for a plan that people agree to before anything is changed."""
+    return _PLAN.search(text) is not None
+
+
+def without_plan(text: str) -> str:
+    """The message without its wish for a plan."""
+    return re.sub(r"^[\s,;:.]+|[\s,;:]+$", "", _PLAN.sub(" ", text))
 
 
 def command_of(text: str) -> Command | None:

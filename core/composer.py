@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.activities import Author, IssueLinked
+from core.commands import without_plan
 from core.events import File, Image, SessionOpened, TextFile, ThreadMessage, UnseenFile
 from core.session import Given
 
@@ -75,7 +76,7 @@ def title_of(text: str) -> str:
     """One line that names the work, from how it was asked for; `UNNAMED` if that says nothing of it."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", first)
-    plain = re.sub(r"^(please|can you|could you|hey|hi)[,\s]+", "", plain.strip(), flags=re.I)
+    plain = re.sub(r"^(please|can you|could you|hey|hi)[,\s]+", "", without_plan(plain), flags=re.I)
     plain = re.sub(r"[,;]?\s*(please\s+)?(can you\s+)?fix (it|this|that)[.!?]*$", "", plain, flags=re.I)
     plain = re.sub(r"[\s.!?,;:]+$", "", re.sub(r"\s+", " ", plain)) or UNNAMED
     plain = plain[0].upper() + plain[1:]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from core.activities import Elicitation
-from core.commands import Command, Stop, command_of
+from core.commands import Command, Stop, command_of, wants_plan
 from core.events import Chosen, Deleted, Edited, Incoming, Said, SessionOpened, StopAsked
 from core.ids import MessageRef
 from core.session import (
@@ -53,11 +53,12 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a message said with `repo=`, `branch=` and `model=`."""
+    """What a message said with `repo=`, `branch=` and `model=`, and whether it asks for a plan first."""
 
     repo: str | None = None
     branch: str | None = None
     model: str | None = None
+    plan: bool = False
 
 
 def fold(waiting: Sequence[Waiting]) -> list[Waiting]:
@@ -122,8 +123,8 @@ def _reworded(incoming: Incoming, text: str) -> Said:
 
 def options_of(text: str) -> Options:
     """The options in a message, the last of a kind wins; `repo:` is read like `repo=`."""
-    found = {name.lower(): value for name, value in _OPTION.findall(text)}
-    return Options(**found)
+    found: dict[str, str] = {name.lower(): value for name, value in _OPTION.findall(text)}
+    return Options(**found, plan=wants_plan(text))
 
 
 def without_options(text: str) -> str:
@@ -185,11 +186,17 @@ def label_of(question: Elicitation, value: str) -> str:
 
 
 def read_answer(question: Elicitation, text: str) -> str:
-    """Free text as the option it names, leniently: number, label or value in any case; else as it is."""
+    """Free text as the options it names, leniently: number, label or value in any case; else as it is."""
+    parts = re.split(r"\s*(?:,|;|\+|&|\band\b)\s*", text.strip(" .")) if question.multiple else [text]
+    named = [_option_named(question, part) for part in parts if part]
+    if named and all(named):
+        return ", ".join(dict.fromkeys(filter(None, named)))
+    return _option_named(question, text) or text.strip()
+
+
+def _option_named(question: Elicitation, text: str) -> str | None:
     plain = re.sub(r"[^\w./ -]", "", text).strip(" .").lower()
     if plain.isdecimal() and 1 <= int(plain) <= len(question.options):
         return question.options[int(plain) - 1].label
-    for option in question.options:
-        if plain in (option.label.lower(), option.value.lower()):
-            return option.label
-    return text.strip()
+    found = (one.label for one in question.options if plain in (one.label.lower(), one.value.lower()))
+    return next(found, None)

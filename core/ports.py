@@ -143,6 +143,7 @@ class RunSpec:
         home: Folder for its configuration and transcript; survives restarts.
         guidance: Text added to its system prompt.
         model: None for the configured default.
+        plan: It may only look and plan, until people agree to its plan.
         resume: The agent session existed before: go on with it.
         given: Uuids of the prompts that this turn gave it in earlier lives. A turn cut short by a crash goes
             on if it took in one of them: that of an earlier turn is over for everybody. None: it goes on.
@@ -153,6 +154,7 @@ class RunSpec:
     home: Path
     guidance: str
     model: str | None = None
+    plan: bool = False
     resume: bool = False
     given: frozenset[str] | None = None
 

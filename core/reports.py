@@ -4,8 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.activities import Blocked, Elicitation, Logged, Outcome, Prompt, TurnEnded, TurnStarted
+from core.activities import (
+    PLAN_APPROVED,
+    Answered,
+    Blocked,
+    Elicitation,
+    Logged,
+    Outcome,
+    Prompt,
+    TurnEnded,
+    TurnStarted,
+)
 from core.composer import place_name
+from core.ids import ElicitationId
 from core.mirror.story import Story, fold
 
 HELP = """\
@@ -13,6 +24,7 @@ Mention me with what to do; in a thread of ours just write. What I understand be
 `status` where it stands · `why` what happened and what it waits for · `stop` end the turn
 `follow ENG-12` show that session here · `new …` another session in this thread
 `aside …` for people, not for the agent
+`plan first …` I show a plan and change nothing before you agree
 `repo=owner/name` `branch=name` `model=name` anywhere in a message"""
 
 
@@ -56,6 +68,23 @@ def _trail(log: Sequence[Logged], story: Story, shown: Sequence[Shown], now: dat
     if shown:
         yield "Mirrored: " + ", ".join(_mirrored(one) for one in shown)
     yield _next(story)
+
+
+def plan_is_agreed(log: Sequence[Logged]) -> bool:
+    """Whether people agreed to the plan of the newest turn."""
+    yes: dict[ElicitationId, str] = {}
+    is_agreed = False
+    for one in log:
+        match one.entry:
+            case TurnStarted():
+                is_agreed = False
+            case Elicitation(id=asked, options=options):
+                yes.update((asked, option.label) for option in options if option.value == PLAN_APPROVED)
+            case Answered(elicitation=asked, answer=answer):
+                is_agreed = is_agreed or yes.get(asked) == answer
+            case _:
+                continue
+    return is_agreed
 
 
 def _requests(log: Sequence[Logged]) -> list[Logged]:

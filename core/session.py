@@ -12,6 +12,7 @@ from enum import StrEnum
 from pydantic import TypeAdapter
 
 from core.activities import (
+    Action,
     Answered,
     Author,
     Blocked,
@@ -22,14 +23,19 @@ from core.activities import (
     Fate,
     FateChanged,
     Outcome,
+    Plan,
     Prompt,
     Response,
+    Thought,
     TurnEnded,
     TurnStarted,
     Unblocked,
 )
 from core.events import SessionOpened
 from core.ids import ElicitationId, EntryKey, MessageRef, TurnId
+
+ANSWERS = "answers/"
+"""Keys of what was given begin with it where it is answers for an agent that did not ask itself."""
 
 
 class Status(StrEnum):
@@ -56,6 +62,16 @@ class Given:
     opened: SessionOpened | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a question of the agent, in the words that people read."""
+
+    to: ElicitationId
+    question: str
+    answer: str
+    by: Author
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """What the next step depends on; everything else is in the log.
@@ -69,6 +85,8 @@ class Session:
         stopping: Who asked to stop it.
         stop_reason: What made it stop, if nobody asked for that as such.
         questions: Questions nobody has answered yet.
+        replies: Answers to the agent since its last sign of life: it may not have heard them.
+        orphaned: The agent that asked the open questions is gone; the next one is told the answers.
         blocked: What the turn waits for, as its progress line says; none of it outlives the turn.
     """
 
@@ -81,6 +99,8 @@ class Session:
     stopping: Author | None = None
     stop_reason: str = ""
     questions: tuple[Elicitation, ...] = ()
+    replies: tuple[Reply, ...] = ()
+    orphaned: bool = False
     blocked: tuple[Blocker, ...] = ()
 
 
@@ -103,7 +123,7 @@ class TurnResumed:
 
 @dataclass(frozen=True, slots=True)
 class AgentGone:
-    """The agent ended before it was done: nobody waits for answers to what it asked."""
+    """The agent ended before it was done; the next one is told the answers to what it asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +285,8 @@ def _hear(
         case Withdrawn(key=key):
             return _withdraw(session, key) if key in unheard(session) else (session, ())
         case StopRequested(by=by, reason=reason):
-            return replace(session, stopping=by, stop_reason=reason, questions=()), (Interrupt(),)
+            stopping = replace(session, stopping=by, stop_reason=reason)
+            return _without_questions(stopping), (Interrupt(),)
 
 
 def _work(session: Session, event: HandedOver | Noted | Asked) -> tuple[Session, tuple[Effect, ...]]:
@@ -289,6 +310,17 @@ def unheard(session: Session) -> tuple[str, ...]:
     return tuple(one.key for one in session.given if one.key not in heard)
 
 
+def going_on(session: Session) -> tuple[tuple[str, ...], ...]:
+    """Prompts that an agent which was cut short goes on with by itself.
+
+    None from before the answers that the next agent is told: going on with them, it would ask again.
+    """
+    if any(key.startswith(ANSWERS) for key in unheard(session)):
+        return ()
+    told = [n for n, keys in enumerate(session.handed) if any(key.startswith(ANSWERS) for key in keys)]
+    return session.handed[told[-1] :] if told else session.handed
+
+
 def value_of(question: Elicitation, answer: str) -> str:
     """What whoever asked understands: the value of the option with this label; else the answer as it is."""
     return next((option.value for option in question.options if option.label == answer), answer)
@@ -298,18 +330,39 @@ def _live(session: Session) -> bool:
     return session.turn is not None and session.stopping is None
 
 
+def _without_questions(session: Session) -> Session:
+    return replace(session, questions=(), replies=(), orphaned=False)
+
+
 def _start_over(session: Session, event: TurnResumed | AgentGone) -> tuple[Session, tuple[Effect, ...]]:
-    # Questions with a code are the service's own: they are asked again under the same id.
-    left = tuple(question for question in session.questions if question.code is not None)
-    waits = session.status is Status.AWAITING_INPUT and not left
-    without_agent = replace(session, questions=left, status=Status.ACTIVE if waits else session.status)
+    """Questions stay open. Those with a code are the service's own, and are put again under the same id."""
+    left = session if session.stopping else _passed_on(session)
     if isinstance(event, AgentGone):
-        return without_agent, ()
-    return replace(without_agent, blocked=()), _unblocked(session, f"{session.turn}/{event.attempt}")
+        return left, ()
+    return replace(left, blocked=()), _unblocked(session, f"{session.turn}/{event.attempt}")
+
+
+def _passed_on(session: Session) -> Session:
+    """What people answered becomes a message to the next agent, once nothing of the last one is open."""
+    if any(question.code is None for question in session.questions):
+        return replace(session, orphaned=True)
+    given = (*session.given, _told(session.replies)) if session.replies else session.given
+    return replace(session, given=given, replies=(), orphaned=False)
+
+
+def _told(replies: tuple[Reply, ...]) -> Given:
+    last = replies[-1]
+    words = [f"You asked: {one.question}\nThe answer of {one.by.name}: {one.answer}" for one in replies]
+    text = "\n\n".join(
+        ["You were restarted before you heard this.", *words, "Go on with the task from there."]
+    )
+    return Given(f"{ANSWERS}{last.to}", last.by, text)
 
 
 def _noted(session: Session, entry: Entry) -> Session:
     match entry:
+        case Thought() | Action() | Plan():
+            return replace(session, replies=())
         case Blocked(code=code) if code is not Blocker.RESTART:  # Nothing is waited for.
             return replace(session, blocked=(*(one for one in session.blocked if one is not code), code))
         case Unblocked(code=code):
@@ -341,7 +394,7 @@ def _withdraw(session: Session, key: str) -> tuple[Session, tuple[Effect, ...]]:
     entry = Prompt(author=gone.author, body=f"Taken back: {gone.text}")
     said = Append(EntryKey(f"withdrawn/{key}"), entry, gone.author.surface)
     if not left:
-        return replace(session, stopping=gone.author, questions=()), (said, Interrupt())
+        return _without_questions(replace(session, stopping=gone.author)), (said, Interrupt())
     fates = (_fate(gone, Fate.WITHDRAWN),) if gone.message else ()
     return replace(session, given=left), (said, *fates)
 
@@ -371,9 +424,16 @@ def _answer(
         return session, ()
     left = tuple(one for one in session.questions if one.id != asked)
     answered = replace(session, questions=left, status=Status.AWAITING_INPUT if left else Status.ACTIVE)
-    entry = Answered(elicitation=asked, by=by, answer=answer)
-    resolve = Resolve(asked, value_of(question, answer))
-    return answered, (Append(EntryKey(f"answered/{asked}"), entry, by.surface), resolve)
+    entry = Append(
+        EntryKey(f"answered/{asked}"), Answered(elicitation=asked, by=by, answer=answer), by.surface
+    )
+    if question.code is not None:
+        return answered, (entry, Resolve(asked, value_of(question, answer)))
+    answered = replace(answered, replies=(*session.replies, Reply(asked, question.body, answer, by)))
+    if not session.orphaned:
+        return answered, (entry, Resolve(asked, value_of(question, answer)))
+    told = _passed_on(answered)
+    return told, (entry, *map(Steer, told.given[len(session.given) :]))
 
 
 def _close(session: Session, turn: TurnId, event: TurnClosed) -> tuple[Session, tuple[Effect, ...]]:

@@ -20,7 +20,10 @@ THREE_TOOLS = [
     {"tools": [run("python3 -m unittest -q")]},
     {"text": "Fixed."},
 ]
-SCRIPTS = [{"match": "with three tools", "steps": THREE_TOOLS}, {"match": "", "steps": [{"text": "Nothing to do."}]}]
+SCRIPTS = [
+    {"match": "with three tools", "steps": THREE_TOOLS},
+    {"match": "", "steps": [{"text": "Nothing to do."}]},
+]
 
 
 async def linear_side(stage: Stage) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class ClaudeRun:
         self._translation = Translation(str(spec.workspace))
         self._events: asyncio.Queue[AgentEvent | EndToldAgain | None] = asyncio.Queue()
         self._due: deque[AgentEvent] = deque()
-        self._questions = Questions(self._events.put_nowait, str(spec.workspace))
+        self._questions = Questions(self._events.put_nowait, str(spec.workspace), planning=spec.plan)
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._given: set[str] = set()
         self._told: set[str] = set()

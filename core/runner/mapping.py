@@ -1,5 +1,6 @@
 """Claude SDK messages -> agent events. Pure: no clock, no I/O, no logging."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,7 @@ RETRIES_SHOWN_FROM = 2  # Of an overloaded model the client tells two, then give
 
 _THOUGHT_CHARS = 1_500
 _PLAN_TOOL = "TodoWrite"
+_PLAN_FILE = re.compile(r"/plans/[^/]+\.md$")
 _SHOWN_ANOTHER_WAY = {_PLAN_TOOL, "AskUserQuestion", "ExitPlanMode", "EnterPlanMode", "ToolSearch"}
 _READS = {"Read", "Grep", "Glob", "WebFetch", "WebSearch", "Skill", "ListAgents"}
 _CUT_SHORT = ("[Tool call interrupted", "[Request interrupted", "The user doesn't want to proceed")
@@ -152,12 +154,19 @@ class Translation:
 
     def _called(self, block: ToolUseBlock, key: EntryKey, prefix: str) -> Iterator[AgentEvent]:
         parameter = parameter_of(block.name, block.input, self._workspace)
-        self._calls[block.id] = _Call(block.name, parameter, prefix)
-        if block.name == _PLAN_TOOL:
+        # The file that it drafts its plan in is no work of its own: people see the plan.
+        tool = "ExitPlanMode" if self._is_plan_file(block) else block.name
+        self._calls[block.id] = _Call(tool, parameter, prefix)
+        if tool == _PLAN_TOOL:
             if not prefix:
                 yield PlanChanged(key, plan_steps(block.input.get("todos")))
-        elif block.name not in _SHOWN_ANOTHER_WAY:
+        elif tool not in _SHOWN_ANOTHER_WAY:
             yield ToolStarted(key, prefix + verbs_of(block.name).running, parameter)
+
+    def _is_plan_file(self, block: ToolUseBlock) -> bool:
+        path = str(block.input.get("file_path"))
+        is_file = block.name in ("Write", "Edit") and _PLAN_FILE.search(path) is not None
+        return is_file and not path.startswith(f"{self._workspace}/")
 
     def _returned(self, message: UserMessage) -> Iterator[AgentEvent]:
         if message.uuid in self._waiting and message.uuid not in self._taken:

@@ -39,11 +39,7 @@ _CLIENT = {
     "CLAUDE_CODE_MAX_RETRIES": "10",
     "API_TIMEOUT_MS": "300000",
 }
-_SETTINGS = {
-    "disableAllHooks": True,
-    "permissions": {"allow": ["Bash"], "deny": ["Read(./.env)", "Read(./.env.*)", "Read(**/*.pem)"]},
-    "attribution": {"commit": "", "pr": ""},
-}
+_UNREAD = ["Read(./.env)", "Read(./.env.*)", "Read(**/*.pem)"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +86,11 @@ def agent_options(
         cli_path=settings.run_dir / "launcher",
         model=spec.model or settings.model,
         tools=list(TOOLS),
-        permission_mode="acceptEdits",
+        permission_mode="plan" if spec.plan else "acceptEdits",
         # The repository's own settings could run its hooks and servers.
         setting_sources=[],
         strict_mcp_config=True,
-        settings=json.dumps(_SETTINGS),
+        settings=json.dumps(_rules(plan=spec.plan)),
         system_prompt={
             "type": "preset",
             "preset": "claude_code",
@@ -113,6 +109,15 @@ def agent_options(
         extra_args={"replay-user-messages": None},
         env=_environment(settings, spec, continues=continues),
     )
+
+
+def _rules(*, plan: bool) -> dict[str, object]:
+    """Settings of the command line. A rule that allows Bash would count while it plans, too."""
+    return {
+        "disableAllHooks": True,
+        "permissions": {"allow": [] if plan else ["Bash"], "deny": _UNREAD},
+        "attribution": {"commit": "", "pr": ""},
+    }
 
 
 def _environment(settings: ClaudeSettings, spec: RunSpec, *, continues: bool) -> dict[str, str]:

@@ -11,29 +11,39 @@ from claude_agent_sdk import (
     PermissionUpdate,
     ToolPermissionContext,
 )
+from claude_agent_sdk.types import PermissionRuleValue
 
-from core.activities import Option
+from core.activities import PLAN_APPROVED, Option
 from core.events import AgentAsked
 from core.ids import ElicitationId, uuid_for
 from core.runner.summaries import parameter_of
 
-APPROVE, CHANGE = "approve", "change"
+CHANGE = "change"
 ONCE, SESSION, DENY = "once", "session", "deny"
 
-_PLAN_OPTIONS = (Option(APPROVE, "Approve"), Option(CHANGE, "Change"))
+_PLAN_OPTIONS = (Option(PLAN_APPROVED, "Go ahead"), Option(CHANGE, "Change it"))
 _PERMISSION_OPTIONS = (
     Option(ONCE, "Allow once"),
     Option(SESSION, "Allow in this session"),
     Option(DENY, "Don't allow"),
 )
+_EDIT = PermissionUpdate(type="setMode", mode="acceptEdits", destination="session")
+_RUN = PermissionUpdate(
+    type="addRules", rules=[PermissionRuleValue("Bash")], behavior="allow", destination="session"
+)
+_ONLY_PLANNING = "Nothing is changed or run before people agree to the plan. Show it with ExitPlanMode."
 
 
 class Questions:
-    """Open questions of one agent. `ask` shows one; `answer` lets the agent go on."""
+    """Open questions of one agent. `ask` shows one; `answer` lets the agent go on.
 
-    def __init__(self, ask: Callable[[AgentAsked], None], workspace: str) -> None:
+    While it is `planning`, whatever asks for permission is refused: allowed, it would be done at once.
+    """
+
+    def __init__(self, ask: Callable[[AgentAsked], None], workspace: str, *, planning: bool = False) -> None:
         self._ask = ask
         self._workspace = workspace
+        self._planning = planning
         self._open: dict[ElicitationId, asyncio.Future[str]] = {}
 
     def answer(self, question: ElicitationId, answer: str) -> None:
@@ -52,6 +62,8 @@ class Questions:
                 return await self._put_questions(call, arguments)
             case "ExitPlanMode":
                 return await self._put_plan(call, arguments)
+            case _ if self._planning:
+                return PermissionResultDeny(message=_ONLY_PLANNING)
             case _:
                 return await self._put_permission(call, tool, arguments, context)
 
@@ -75,9 +87,9 @@ class Questions:
         plan = str(arguments.get("plan") or "The plan is what I said last. Go on with it?")
         asked = AgentAsked(ElicitationId(uuid_for(call)), "plan", plan, _PLAN_OPTIONS)
         answer = await self._answer_to(asked)
-        if answer == APPROVE:
-            leave = PermissionUpdate(type="setMode", mode="acceptEdits", destination="session")
-            return PermissionResultAllow(updated_permissions=[leave])
+        if answer == PLAN_APPROVED:
+            self._planning = False
+            return PermissionResultAllow(updated_permissions=[_EDIT, _RUN])
         wish = "Ask what to change in the plan." if answer == CHANGE else f"Change the plan: {answer}"
         return PermissionResultDeny(message=wish)
 

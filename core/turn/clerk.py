@@ -1,11 +1,14 @@
 """Answers the words that are for us and not for the agent: where they were said, and nowhere else."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from core.activities import Fate, FateChanged, Logged, Notice
+from core.activities import Answered, Elicitation, Fate, FateChanged, Logged, Notice
 from core.commands import Aside, Command, Follow, Help, New, Status, Stop, Why
-from core.events import Incoming
+from core.composer import line_of
+from core.events import Chosen, Incoming, Said
 from core.ids import EntryKey, ThreadRef
+from core.intake import label_of
 from core.reports import HELP, status, why
 from core.turn.desk import TurnDesk
 
@@ -35,6 +38,22 @@ class Clerk:
             case Aside() | Stop():  # Nothing to say: the one is for people, the other is done elsewhere.
                 pass
         await self._settle(incoming, Fate.WITHDRAWN if isinstance(command, Aside) else Fate.DONE)
+
+    async def late_choice(self, incoming: Incoming, chosen: Chosen) -> Incoming | None:
+        """A button of a question that is not open any more: what it says, in words that stand alone.
+
+        None if it is what was answered already; whoever pressed it is told.
+        """
+        log = [one.entry for one in await self._log()]
+        questions = [one for one in log if isinstance(one, Elicitation) and one.id == chosen.elicitation]
+        if not questions:
+            return incoming
+        label = label_of(questions[0], chosen.value)
+        for one in log:
+            if isinstance(one, Answered) and one.elicitation == chosen.elicitation and one.answer == label:
+                await self._reply(incoming, f"Answered already, by {one.by.name}: {label}")
+                return None
+        return replace(incoming, event=Said(f"About your question “{line_of(questions[0].body)}”: {label}"))
 
     async def _follow(self, incoming: Incoming, identifier: str) -> str:
         record = self._desk.record

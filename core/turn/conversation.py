@@ -43,7 +43,19 @@ from core.ids import ElicitationId, EntryKey, uuid_for
 from core.intake import without_options
 from core.narration import failure, narrate, waiting
 from core.ports import AgentRun, RunSpec
-from core.session import AgentGone, Asked, Given, HandedOver, Noted, Session, TurnClosed, unheard, value_of
+from core.reports import plan_is_agreed
+from core.session import (
+    AgentGone,
+    Asked,
+    Given,
+    HandedOver,
+    Noted,
+    Session,
+    TurnClosed,
+    going_on,
+    unheard,
+    value_of,
+)
 from core.turn.desk import Failed, Stopped, TurnDesk
 from core.workspace.clone import Workspace
 from core.workspace.commit import commit, committed
@@ -67,11 +79,16 @@ class Conversation:
         self._handing = asyncio.Lock()
         self._sent: set[str] = set()
         self._last_sent: str | None = None
+        self._news = asyncio.Event()
         self._waits: Blocked | None = None
         self._was_silent = False
 
-    async def hold(self, model: str | None) -> TurnClosed:
+    async def hold(self, model: str | None, *, plan: bool = False) -> TurnClosed:
         """Run the agent until the turn is over.
+
+        Args:
+            model: None for the configured default.
+            plan: It has to agree on a plan with people before it changes anything.
 
         Raises:
             Failed: It cannot be started.
@@ -80,7 +97,9 @@ class Conversation:
         lives = LIVES
         try:
             while True:
-                ended = await self._live(await self._desk.unless_stopped(self._open(model)))
+                # What the last agent asked is not asked again by the next one.
+                await self._desk.unless_stopped(self._answers())
+                ended = await self._live(await self._desk.unless_stopped(self._open(model, plan=plan)))
                 match ended:
                     case AgentDied() if lives > 1 and not self._desk.stop.is_set():
                         lives -= 1
@@ -98,6 +117,7 @@ class Conversation:
 
     async def hear(self) -> None:
         """A person said more: steer it into the running agent, if it runs."""
+        self._news.set()
         if self._run is not None:
             await self._hand_over(self._run)
 
@@ -106,7 +126,13 @@ class Conversation:
         if self._run is not None:
             await self._run.answer(question, answer)
 
-    async def _open(self, model: str | None) -> AgentRun:
+    async def _answers(self) -> None:
+        """Wait for people to answer what an agent asked that is gone."""
+        while (await self._load()).orphaned:
+            await self._news.wait()
+            self._news.clear()
+
+    async def _open(self, model: str | None, *, plan: bool) -> AgentRun:
         record = self._desk.record
         spec = RunSpec(
             agent_session=record.agent_session,
@@ -114,8 +140,9 @@ class Conversation:
             home=self._workspace.path.parent / "agent",
             guidance=GUIDANCE,
             model=model,
+            plan=plan and not plan_is_agreed(await self._crew.store.log(record.id)),
             resume=True,
-            given=frozenset(map(_uuid, (await self._load()).handed)),
+            given=frozenset(map(_uuid, going_on(await self._load()))),
         )
         try:
             self._run = await self._crew.runner.open(spec)

@@ -21,7 +21,7 @@ from core.activities import (
 )
 from core.composer import stopped
 from core.errors import DeliveryError
-from core.events import Incoming, Said
+from core.events import Chosen, Incoming, Said
 from core.ids import EntryKey
 from core.intake import Waiting, command_in, fold, for_one_turn, meaning, withdrawn
 from core.narration import failure, waiting
@@ -135,7 +135,7 @@ class LiveTurn:
         rows = await self._crew.store.waiting(self._desk.record.id)
         if not rows:
             return False
-        held = await self._without_commands(fold(rows))
+        held = await self._for_the_agent(fold(rows))
         mine = for_one_turn(held)
         events = [meaning(await self._named(row.incoming), Session()) for row in mine]
         given = tuple(event.given for event in events if isinstance(event, Prompted))
@@ -154,14 +154,23 @@ class LiveTurn:
         await self._desk.apply(opened, *stop, take=taken)
         return True
 
-    async def _without_commands(self, held: Sequence[Waiting]) -> list[Waiting]:
+    async def _for_the_agent(self, held: Sequence[Waiting]) -> list[Waiting]:
         left = []
         for row in held:
-            if command := command_in(row.incoming):
-                await self._clerk.obey(await self._named(row.incoming), command)
-            else:
-                left.append(row)
+            if (incoming := await self._heeded(row.incoming, Session())) is not None:
+                left.append(replace(row, incoming=incoming))
         return left
+
+    async def _heeded(self, incoming: Incoming, session: Session) -> Incoming | None:
+        """What is for the turn; None if it was for us, and is done."""
+        if command := command_in(incoming):
+            await self._clerk.obey(await self._named(incoming), command)
+            return None
+        match incoming.event:
+            case Chosen(elicitation=asked) as chosen if all(asked != one.id for one in session.questions):
+                return await self._clerk.late_choice(await self._named(incoming), chosen)
+            case _:
+                return incoming
 
     async def _say(self, name: str, body: str) -> None:
         await self._crew.store.say(self._desk.record.id, EntryKey(name), Notice(body=body))
@@ -184,14 +193,10 @@ class LiveTurn:
                 continue
 
     async def _hear(self, row: Waiting) -> None:
-        incoming = await self._named(row.incoming)
-        if command := command_in(incoming):
-            await self._clerk.obey(incoming, command)
-            await self._crew.store.take(self._desk.record.id, row.seqs, self._desk.turn)
-            return
         session = (await self._crew.store.load(self._desk.record.id)).session
-        happened = meaning(incoming, session)
-        if happened is None:
+        incoming = await self._heeded(await self._named(row.incoming), session)
+        happened = meaning(incoming, session) if incoming else None
+        if incoming is None or happened is None:
             await self._crew.store.take(self._desk.record.id, row.seqs, self._desk.turn)
             return
         if not isinstance(happened, Prompted):
@@ -240,10 +245,11 @@ class LiveTurn:
         async with AsyncExitStack() as places:
             try:
                 workspace, issue = await self._desk.unless_stopped(preparation.workspace(places))
-                model = (await preparation.options()).model or self._desk.record.model
+                options = await preparation.options()
+                model = options.model or self._desk.record.model
                 await self._desk.remember(model=model)
                 self._conversation = Conversation(self._desk, workspace, issue)
-                return await self._conversation.hold(model)
+                return await self._conversation.hold(model, plan=options.plan)
             except Stopped:
                 return await self._closed_by_stop(preparation)
             except Failed as failed:

@@ -12,6 +12,8 @@ from core.commands import (
     Stop,
     Why,
     command_of,
+    wants_plan,
+    without_plan,
 )
 
 
@@ -65,3 +67,27 @@ def test_anything_else_is_for_the_agent(text: str) -> None:
 @given(st.text())
 def test_no_text_breaks_the_reading(text: str) -> None:
     assert command_of(text) == command_of(f"  {text}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("plan first: rename the toggle", "rename the toggle"),
+        ("Plan first, then rename the toggle", "then rename the toggle"),
+        ("rename the toggle, plan first", "rename the toggle"),
+        ("rename the toggle and make a plan first", "rename the toggle"),
+        ("please plan it first", ""),
+        ("rename the toggle. Show me a plan first.", "rename the toggle ."),
+    ],
+)
+def test_a_plan_is_asked_for_in_many_ways(text: str, rest: str) -> None:
+    assert wants_plan(text)
+    assert without_plan(text) == rest
+
+
+@pytest.mark.parametrize(
+    "text", ["the plan first column is empty", "plan the first release", "planfirst", "show plans first", ""]
+)
+def test_other_plans_are_not_meant(text: str) -> None:
+    assert not wants_plan(text)
+    assert without_plan(text) == text

@@ -131,6 +131,20 @@ def test_an_answer_is_read_leniently(said: str, answer: str) -> None:
     assert read_answer(QUESTION, said) == answer
 
 
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("1, 2", "Archived wins, Hidden wins"),
+        ("hidden wins and 1", "Hidden wins, Archived wins"),
+        ("2; 2", "Hidden wins"),
+        ("1", "Archived wins"),
+        ("1, but only today", "1, but only today"),
+    ],
+)
+def test_several_options_may_be_named_where_several_count(said: str, answer: str) -> None:
+    assert read_answer(replace(QUESTION, multiple=True), said) == answer
+
+
 @given(st.text())
 def test_any_answer_is_an_option_or_what_was_said(said: str) -> None:
     assert read_answer(QUESTION, said) in {"Archived wins", "Hidden wins", said.strip()}

@@ -277,14 +277,55 @@ def test_a_new_attempt_finds_out_anew_what_is_in_the_way() -> None:
 
 
 @pytest.mark.parametrize("event", [AgentGone(), TurnResumed(2)])
-def test_nobody_waits_for_what_a_dead_agent_asked(event: SessionEvent) -> None:
-    session, effects = step(after(OPENED, Asked(WHICH)), event)
-    assert (session.questions, session.status, effects) == ((), Status.ACTIVE, ())
+def test_a_question_stays_open_when_the_agent_is_gone_and_its_answer_goes_to_the_next_one(
+    event: SessionEvent,
+) -> None:
+    alone, effects = step(after(OPENED, Asked(WHICH)), event)
+    assert (alone.questions, alone.orphaned, effects) == ((WHICH,), True, ())
+
+    session, effects = step(alone, AnswerGiven(WHICH.id, EVE, "Archived"))
+    told = session.given[-1]
+    assert effects == (
+        Append(
+            EntryKey("answered/q1"), Answered(elicitation=WHICH.id, by=EVE, answer="Archived"), EVE.surface
+        ),
+        Steer(told),
+    )
+    assert (session.orphaned, session.status, unheard(session)[-1]) == (False, Status.ACTIVE, told.key)
+    assert "You asked: Which wins?\nThe answer of Eve: Archived" in told.text
 
 
-def test_the_services_own_question_outlives_the_agent() -> None:
-    session = after(OPENED, Asked(WHICH), Asked(WHERE), AgentGone())
-    assert (session.questions, session.status) == ((WHERE,), Status.AWAITING_INPUT)
+@pytest.mark.parametrize("event", [AgentGone(), TurnResumed(2)])
+def test_an_answer_that_the_agent_may_not_have_heard_is_told_to_the_next_one(event: SessionEvent) -> None:
+    answered = after(OPENED, Asked(WHICH), AnswerGiven(WHICH.id, EVE, "Archived"))
+    session, _ = step(answered, event)
+    assert "The answer of Eve: Archived" in session.given[-1].text
+
+    heard, _ = step(answered, Noted(EntryKey("t"), Thought(body="Archived, then.")))
+    session, _ = step(heard, event)
+    assert session.given == OPENED.given
+
+
+def test_answers_to_one_question_after_the_other_are_told_together() -> None:
+    also = Elicitation(id=ElicitationId("q3"), body="Which colour?")
+    session = after(
+        OPENED,
+        Asked(WHICH),
+        AnswerGiven(WHICH.id, EVE, "Archived"),
+        Asked(also),
+        TurnResumed(2),
+        AnswerGiven(also.id, ANN, "red"),
+    )
+    told = session.given[-1].text
+    assert told.index("The answer of Eve: Archived") < told.index("The answer of Ann: red")
+
+
+def test_the_services_own_question_is_asked_again_under_the_same_id() -> None:
+    session = after(OPENED, Asked(WHERE), AgentGone())
+    assert (session.questions, session.orphaned) == ((WHERE,), False)
+    session, effects = step(session, AnswerGiven(WHERE.id, EVE, "acme/shop"))
+    assert Resolve(WHERE.id, "acme/shop") in effects
+    assert session.given == OPENED.given
 
 
 # Any order of events, nonsense included.

@@ -1,5 +1,7 @@
 """What the model says in the scenarios, in few words."""
 
+from collections.abc import Sequence
+
 from playground.scripts import Reply, call, run, todo
 from playground.shop import FAULT, NEW_TEST, REPAIR
 
@@ -42,6 +44,22 @@ def script(*steps: Reply, match: str = ".") -> Script:
 
 def question(text: str, *options: str) -> list[object]:
     """A call that asks people."""
+    return ["AskUserQuestion", {"questions": [_asked(text, options)]}]
+
+
+def questions(*asked: tuple[str, tuple[str, ...]]) -> list[object]:
+    """A call that asks several things; of the last one's options several may be chosen."""
+    every = [_asked(text, options) for text, options in asked]
+    every[-1]["multiSelect"] = True
+    return ["AskUserQuestion", {"questions": every}]
+
+
+def _asked(text: str, options: Sequence[str]) -> dict[str, object]:
     choices = [{"label": label, "description": ""} for label in options]
-    asked = {"question": text, "header": "Choice", "multiSelect": False, "options": choices}
-    return ["AskUserQuestion", {"questions": [asked]}]
+    return {"question": text, "header": "Choice", "multiSelect": False, "options": choices}
+
+
+def plan(text: str) -> tuple[Reply, Reply]:
+    """Drafts a plan and shows it to people."""
+    draft = ["Write", {"file_path": "{{PLANFILE}}", "content": text}]
+    return {"tools": [draft]}, {"tools": [["ExitPlanMode", {}]]}

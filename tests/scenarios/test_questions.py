@@ -1,14 +1,19 @@
 """Questions to people: asked in both places, answered in one, and the other says who answered."""
 
+import os
+import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from playground.scripts import call, run
 from playground.shop import make_repository
 from playground.stage import Stage
 from tests.scenarios.conftest import Golden, on_stage
-from tests.scenarios.scripts import question, script
+from tests.scenarios.processes import agents
+from tests.scenarios.scripts import plan, question, questions, script
 from tests.scenarios.thread import Thread
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -161,3 +166,134 @@ async def test_the_agents_question_is_answered_in_linear(thread: Thread, stage: 
     assert "Hidden wins" in answers_heard(stage)
     assert thread.shows("→ Answered by Eve in Linear: Hidden wins")
     assert not any("Answered by" in body for body in thread.told("thought"))
+
+
+async def test_several_questions_are_asked_one_after_the_other(thread: Thread, stage: Stage) -> None:
+    several = questions(("Which colour?", ("Red", "Blue")), ("Which tests?", ("Unit", "Slow", "None")))
+    stage.model.play([script({"tools": [several]}, {"text": "Settled."})])
+    thread.mention("paint it repo=acme/shop")
+    await asked(thread, "Which colour?")
+    assert not thread.shows("Which tests?")
+    thread.say("blue", by="U0BOB")
+    await asked(thread, "Which tests?")
+    stage.linear.people.answer(thread.session()["id"], "1 and 2", by="eve")
+
+    await thread.ended()
+    assert '"Which colour?"="Blue"' in answers_heard(stage)
+    assert '"Which tests?"="Unit, Slow"' in answers_heard(stage)
+    assert thread.shows("→ Answered by Eve in Linear: Unit, Slow")
+
+
+async def test_a_question_survives_a_kill_of_the_service(thread: Thread, stage: Stage) -> None:
+    await agent_asks(thread)
+    await stage.kill()
+    stage.model.play([script({"text": "Settled."})])
+    await stage.serve()
+    await thread.press("Archived wins")
+
+    await thread.ended()
+    assert "which wins?\nThe answer of Bob: Archived wins" in told(stage)
+    assert sum("which wins?" in text for text in thread.texts()) == 1
+    assert len(thread.told("elicitation")) == 1
+    assert "Answered by Bob in Slack: Archived wins" in thread.told("thought")
+
+
+async def test_a_question_survives_its_agent_and_a_late_click_is_a_prompt(
+    thread: Thread, stage: Stage
+) -> None:
+    await agent_asks(thread)
+    for process in agents(stage):
+        os.kill(process, signal.SIGKILL)
+    await thread.until(lambda: not agents(stage), "the agent is gone")
+    stage.model.play([script({"text": "Settled.", "hold": "late"})])
+    stage.linear.people.answer(thread.session()["id"], "Hidden wins", by="eve")
+    await thread.until_held("late")
+    assert "which wins?\nThe answer of Eve: Hidden wins" in told(stage)
+    assert len(thread.told("elicitation")) == 1
+    assert thread.shows("→ Answered by Eve in Linear: Hidden wins")
+    stage.model.release("late")
+    await thread.ended()
+
+
+# Plans and permissions
+
+PLAN = "1. Rename the toggle\n2. Test it"
+CHANGE = call("Write", file_path="notes.md", content="# Notes\n")
+
+
+async def test_nothing_is_changed_before_people_agree_to_the_plan(thread: Thread, stage: Stage) -> None:
+    steps = (
+        {"tools": [CHANGE, run("touch made")]},  # Refused: it only plans.
+        *plan(PLAN),
+        *plan(f"{PLAN}\n3. Document it"),
+        {"tools": [CHANGE, run("ls")]},
+        {"text": "Written as planned."},
+    )
+    stage.model.play([script(*steps)])
+    thread.mention("plan first: rename the toggle repo=acme/shop")
+    await thread.until(lambda: thread.issues(), "the issue is there")
+    assert thread.issue()["title"] == "Rename the toggle"
+    await asked(thread, "2. Test it")
+    assert not changed(stage)
+    thread.say("document it, too", by="U0BOB")
+    await asked(thread, "Document it")
+    assert "Change the plan: document it, too" in answers_heard(stage)
+    await stage.kill()
+    stage.model.play([script(*steps[-2:])])
+    await stage.serve()
+    assert not changed(stage)
+    (elicitation, *_) = [one for one in thread.lasting() if one["type"] == "elicitation"]
+    assert [one["label"] for one in elicitation["signalMetadata"]["options"]] == ["Go ahead", "Change it"]
+    await thread.press("Go ahead")
+
+    await thread.ended()
+    assert "The answer of Bob: Go ahead" in told(stage)
+    assert "1 file +1" in thread.texts()[-1]
+    assert thread.told("thought").count("Answered by Bob in Slack: Go ahead") == 1
+
+
+async def test_an_agreed_plan_is_carried_out_in_the_same_turn(thread: Thread, stage: Stage) -> None:
+    stage.model.play([script(*plan(PLAN), {"tools": [CHANGE, run("ls")]}, {"text": "Written as planned."})])
+    thread.mention("rename the toggle, plan first repo=acme/shop")
+    await asked(thread, "2. Test it")
+    await thread.until(lambda: thread.session()["status"] == "awaitingInput", "Linear shows the plan")
+    stage.linear.people.answer(thread.session()["id"], "Go ahead", by="eve")
+
+    await thread.ended()
+    assert "1 file +1" in thread.texts()[-1]
+    assert [one["action"] for one in thread.lasting() if one["type"] == "action"] == ["Wrote", "Ran"]
+
+
+@pytest.mark.parametrize(("label", "is_there"), [("Allow once", True), ("Don't allow", False)])
+async def test_what_is_not_allowed_by_rule_is_asked_for(
+    thread: Thread, stage: Stage, tmp_path: Path, label: str, is_there: bool
+) -> None:
+    outside = tmp_path / "outside.md"
+    write = ["Write", {"file_path": str(outside), "content": "# Notes\n"}]
+    stage.model.play([script({"tools": [write]}, {"text": "As you wish."})])
+    thread.mention("write it elsewhere repo=acme/shop")
+    await asked(thread, f"Allow Write {outside}?")
+    await thread.press(label)
+
+    await thread.ended()
+    assert outside.exists() is is_there
+
+
+def told(stage: Stage) -> str:
+    """The newest prompt that the agent was given."""
+    words = [block for one in stage.model.bodies[-1]["messages"] for block in _blocks(one["content"])]
+    return next(text for text in reversed(words) if "The answer of" in text)
+
+
+def _blocks(content: object) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    return (
+        [block["text"] for block in content if block["type"] == "text"] if isinstance(content, list) else []
+    )
+
+
+def changed(stage: Stage) -> bool:
+    """Whether an agent wrote one of the files of these scenarios."""
+    clones = stage.folder.glob("var/sessions/*/workspace")
+    return any((clone / name).exists() for clone in clones for name in ("notes.md", "made"))

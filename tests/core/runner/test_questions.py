@@ -28,11 +28,11 @@ RULE = PermissionUpdate(type="addRules", rules=[], behavior="allow", destination
 class Person:
     """Answers what is asked, in turn; without an answer left, says nothing."""
 
-    def __init__(self, *answers: str) -> None:
+    def __init__(self, *answers: str, planning: bool = False) -> None:
         self.asked: list[AgentAsked] = []
         self.seen = asyncio.Event()
         self._answers = list(answers)
-        self.questions = Questions(self.hear, "/ws")
+        self.questions = Questions(self.hear, "/ws", planning=planning)
 
     def hear(self, asked: AgentAsked) -> None:
         self.asked.append(asked)
@@ -42,7 +42,7 @@ class Person:
 
     async def decide(self, tool: str, arguments: dict[str, Any]) -> PermissionResult:
         context = ToolPermissionContext(tool_use_id="t1", suggestions=[RULE])
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             return await self.questions.decide(tool, arguments, context)
 
 
@@ -82,8 +82,23 @@ async def test_an_approved_plan_leaves_plan_mode() -> None:
     person = Person("approve")
     granted = await person.decide("ExitPlanMode", {"plan": "1. Fix"})
     assert isinstance(granted, PermissionResultAllow)
-    assert [(u.type, u.mode) for u in granted.updated_permissions or ()] == [("setMode", "acceptEdits")]
+    assert granted.updated_permissions is not None
+    edit, work = granted.updated_permissions
+    assert (edit.type, edit.mode, edit.destination) == ("setMode", "acceptEdits", "session")
+    assert (work.type, work.behavior, [rule.tool_name for rule in work.rules or ()]) == (
+        "addRules",
+        "allow",
+        ["Bash"],
+    )
     assert (person.asked[0].purpose, person.asked[0].body) == ("plan", "1. Fix")
+
+
+async def test_while_it_plans_nothing_else_is_allowed_or_asked_for() -> None:
+    person = Person("approve", planning=True)
+    assert isinstance(await person.decide("Edit", {"file_path": "/ws/a"}), PermissionResultDeny)
+    assert person.asked == []
+    await person.decide("ExitPlanMode", {"plan": "1. Fix"})
+    assert [one.purpose for one in person.asked] == ["plan"]
 
 
 @pytest.mark.parametrize(

@@ -121,11 +121,12 @@ async def test_an_answer_from_before_a_restart_is_given_to_the_agent_that_asks_a
     assert (await scene.story()).count("question: Which wins?") == 1
 
 
-async def test_what_a_dead_agent_asked_is_no_trap_for_the_next_message(scene: Scene) -> None:
-    async def ask_and_die(run: FakeRun) -> None:
-        await run.until_prompts()
-        run.emit(WHICH, AgentDied("killed"))
+async def ask_and_die(run: FakeRun) -> None:
+    await run.until_prompts()
+    run.emit(WHICH, AgentDied("killed"))
 
+
+async def test_what_a_dead_agent_asked_is_answered_to_the_next_one(scene: Scene) -> None:
     async def listen(run: FakeRun) -> None:
         await run.until_prompts(2)
         run.succeed()
@@ -133,12 +134,27 @@ async def test_what_a_dead_agent_asked_is_no_trap_for_the_next_message(scene: Sc
     scene.runner.lives = [ask_and_die, listen]
     await scene.say("fix it")
     turn = scene.begin()
-    run = await scene.runner.run(2)
-    await run.until_prompts()
+    await scene.until_told("question: Which wins?")
     await scene.say("leave ranking alone")
     assert await turn == "done"
-    assert "leave ranking alone" in run.texts[1]
-    assert not [line for line in await scene.story() if line.startswith("answered")]
+    first, second = scene.runner.opened
+    assert "The answer of Ann: leave ranking alone" in second.texts[1]
+    assert (bool(first.spec.given), second.spec.given) == (False, frozenset())
+    story = await scene.story()
+    assert [line for line in story if line.startswith(("question", "answered"))] == [
+        "question: Which wins?",
+        "answered by Ann: leave ranking alone",
+    ]
+
+
+async def test_a_stop_ends_the_wait_for_an_answer_to_a_dead_agent(scene: Scene) -> None:
+    scene.runner.lives = [ask_and_die]
+    await scene.say("fix it")
+    turn = scene.begin()
+    await scene.until_told("question: Which wins?")
+    await scene.say("stop")
+    assert await turn == "stopped"
+    assert len(scene.runner.opened) == 1
 
 
 async def test_a_question_may_take_as_long_as_people_like(scene: Scene) -> None:
