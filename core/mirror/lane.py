@@ -16,12 +16,18 @@ TROUBLE_AFTER_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A call that could be made now; `slot` is that of the snapshot it shows."""
+    """A call that could be made now.
+
+    Attributes:
+        slot: Of the snapshot that it shows.
+        passing: That is left out rather than waited for.
+    """
 
     op: Op
     to: Step
     priority: Priority
     slot: str | None = None
+    passing: bool = False
 
     def body(self) -> dict[str, object]:
         """As JSON-able data, for the store."""
@@ -182,7 +188,8 @@ class Lane:
         form = self.sink.form(newest, story, view)
         to = Step(newest.n - 1, self.part + 1) if op.more else Step(decision.through)
         slot = form.slot if isinstance(form, Snapshot) and form.interval_s else None
-        planned = Planned(op, to, decision.priority, slot)
+        passing = isinstance(form, Snapshot) and form.passing
+        planned = Planned(op, to, decision.priority, slot, passing)
         self._choice = (squeeze, planned)
         return planned
 

@@ -35,6 +35,9 @@ SWEEP_S = 5.0
 
 STORE_PAUSE_S = 1.0
 
+PASSING_WAITS_S = 3.0
+"""How long something waits for its budget that something newer will follow, before it is left out."""
+
 GRACE_S = 10.0
 """How long calls in the air may take to end when we stop; the platforms' clients give up by then."""
 
@@ -143,12 +146,20 @@ class Mirror:
         await self._refresh()
         now = self._clock.now()
         due = [] if self._sweep_s is None else [self._sweep_at]
+        passed: list[tuple[Lane, int]] = []
         for candidate in in_turn(await self._candidates(now, due)):
             if len(self._calls) >= CONCURRENCY:
                 break  # The end of any of them wakes us.
             lane, planned = candidate.key
-            if (wait_s := self._claim(lane, planned, now)) > 0:
+            if (
+                (wait_s := self._claim(lane, planned, now)) > PASSING_WAITS_S
+                and planned.passing
+                and not lane.begun
+            ):
+                passed.append((lane, planned.to.cursor))
+            elif wait_s > 0:
                 due.append(now + wait_s)
+        await self._advance(passed)
         await self._tell_troubles(now, due)
         self._settle(waiters)
         self._forget()

@@ -46,7 +46,7 @@ class Rolling:
 class Snapshot:
     """The newest state of `slot`: replaces an older one that waits, at most once in `interval_s`.
 
-    `passing`: another state will follow, so that this one stays out when the budget is almost used up.
+    `passing`: another state will follow, so that this one is left out rather than waited for.
     """
 
     slot: str
@@ -127,8 +127,8 @@ def decide(
         pending: Everything after the cursor, in order.
         last_sent: When each snapshot slot was last shown (seconds).
         now: Seconds, on the clock of `Queued.at`.
-        squeeze: 0 normal; 1 the budget shrinks: passing thoughts stay out; 2 it is almost used up: passing
-            states stay out as well, and neighbouring mergeable entries share a call.
+        squeeze: 0 normal; 1 the budget shrinks: passing thoughts stay out; 2 it is almost used up:
+            neighbouring mergeable entries share a call as well.
     """
     if not pending:
         return Idle()
@@ -155,7 +155,7 @@ def _surviving(pending: Sequence[Queued], squeeze: int) -> list[int]:
         match pending[i].form:
             case Solid():
                 kept.append(i)
-            case Snapshot(slot=slot, passing=passing) if slot not in slots and not (passing and squeeze >= 2):
+            case Snapshot(slot=slot) if slot not in slots:
                 slots.add(slot)
                 kept.append(i)
             case Rolling(keep=keep) if not kept and (keep or squeeze < 1):

@@ -29,6 +29,7 @@ from core.activities import (
 )
 from core.errors import DeliveryError, Refused, StoreUnavailable, TargetGone, Throttled, TryLater
 from core.ids import ElicitationId, MessageRef, SessionId, ThreadRef, TurnId
+from core.mirror.budget import Limit
 from core.mirror.chat_sink import ChatSink
 from core.mirror.clock import SystemClock
 from core.mirror.mirror import BATCH, Mirror
@@ -413,6 +414,29 @@ async def test_a_reaction_moves_with_the_fate_of_a_message(world: World) -> None
     await mirror.drained(SESSION)
 
     assert surface.reactions == {"m1": [Fate.DONE]}
+
+
+async def test_a_reaction_on_the_way_is_left_out_rather_than_waited_for(world: World) -> None:
+    surface = FakeSurface()
+    await world.session(SLACK)
+    limits = dict.fromkeys(("post", "edit", "react"), Limit(10, 10.0)) | {"move": Limit(1, 0.001)}
+    messages = [MessageRef(THREAD, "m1"), MessageRef(THREAD, "m2")]
+    seen, given, done = (
+        [FateChanged(message=one, fate=fate) for one in messages]
+        for fate in (Fate.SEEN, Fate.DELIVERED, Fate.DONE)
+    )
+    mirror = world.mirror(ChatSink(surface, render, limits=limits))
+    began, story = world.clock.time, list[Entry]([*seen, *given, Response(body="Fixed."), done[0]])
+
+    for n, entry in enumerate(story, 1):
+        await append(world.database, [logged(n, entry)])
+        mirror.wake(SESSION)
+        await mirror.drained(SESSION)
+        if isinstance(entry, Response):
+            assert world.clock.time - began < 60
+
+    assert surface.reactions == {"m1": [Fate.DONE], "m2": [Fate.SEEN]}
+    assert surface.solids() == ["Response: Fixed."]
 
 
 async def test_heartbeats_reach_linear_only_before_it_would_call_the_session_stale(world: World) -> None:

@@ -22,8 +22,6 @@ from core.mirror.queue import (
 ACTION = Solid(Priority.ACTION, mergeable=True)
 ANSWER = Solid(Priority.TERMINAL, urgent=True)
 PLAN = Snapshot("plan", 2.0)
-SEEN = Snapshot("fate", 0.0, Priority.PROMPT, urgent=True)
-ON_THE_WAY = Snapshot("fate", 0.0, Priority.PROMPT, urgent=True, passing=True)
 THOUGHT = Rolling()
 
 
@@ -61,9 +59,6 @@ def test_the_next_call(forms: tuple[Form, ...], decision: Decision) -> None:
         (2, (ACTION, THOUGHT, ACTION), Deliver((1, 3), 3, Priority.ACTION)),
         (2, (ACTION, PLAN, ACTION), Deliver((1,), 1, Priority.PLAN)),
         (2, (ANSWER, ACTION), Deliver((1,), 1, Priority.TERMINAL)),
-        (1, (ON_THE_WAY, ANSWER), Deliver((1,), 1, Priority.TERMINAL)),
-        (2, (ON_THE_WAY, ANSWER), Deliver((2,), 2, Priority.TERMINAL)),
-        (2, (SEEN, ON_THE_WAY), Deliver((1,), 2, Priority.PROMPT)),
     ],
 )
 def test_a_shrinking_budget_shows_less(squeeze: int, forms: tuple[Form, ...], decision: Decision) -> None:
