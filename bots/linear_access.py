@@ -1,6 +1,6 @@
 """Where Linear's tokens come from, as the settings ask: given, minted, or from an install in the browser."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urljoin
 
@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bots.settings import Settings
 from core.errors import ThreadlineError
+from core.people import Identity
 from core.store.database import Database
 from core.store.installs import InstallStore
 from core.store.tickets import TicketStore
@@ -16,6 +17,7 @@ from core.store.vault import Vault, load_keys
 from linear.client import StaticToken, TokenSource
 from linear.grants import TokenEndpoint
 from linear.install import LinearInstall, OAuthApp, setup_link
+from linear.link import LinearLink, LinkApp
 from linear.oauth import KIND, ClientCredentials, InstalledApp, personal_key_warning
 
 
@@ -33,6 +35,7 @@ class LinearAccess:
 
     def __init__(self, settings: Settings, database: Database, http: httpx.AsyncClient) -> None:
         self._settings = settings
+        self._http = http
         self._installs: InstallStore | None = None
         self._pages: LinearInstall | None = None
         self._tickets = TicketStore(database, now=_now)
@@ -68,6 +71,33 @@ class LinearAccess:
         """What will not work with the token that was given."""
         token = self._settings.linear.token
         return personal_key_warning(token.get_secret_value()) if token else None
+
+    def linking(
+        self,
+        *,
+        organization: Callable[[], Awaitable[str]],
+        on_link: Callable[[Identity], Awaitable[None]],
+    ) -> LinearLink | None:
+        """How people link their accounts, if there is an OAuth app and an address for browsers; see there.
+
+        Raises:
+            Misconfigured: The public address cannot be used for it.
+        """
+        linear, public_url = self._settings.linear, self._settings.public_url
+        if not (linear.client_id and linear.client_secret and public_url):
+            return None
+        secret = linear.client_secret.get_secret_value()
+        token_url = urljoin(linear.api_url, "/oauth/token")
+        endpoint = TokenEndpoint(self._http, token_url, client_id=linear.client_id, client_secret=secret)
+        app = LinkApp(linear.client_id, public_url, linear.api_url, linear.authorize_url)
+        try:
+            return LinearLink(
+                self._http, app, endpoint, self._tickets, organization=organization, on_link=on_link
+            )
+        except ValueError as error:
+            if self._settings.people.unlinked == "link":
+                raise Misconfigured(f"THREADLINE_PUBLIC_URL: {error}") from error
+            return None
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The pages of the install, where there is one."""

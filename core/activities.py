@@ -7,17 +7,22 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, TypeAdapter
 
-from core.ids import ElicitationId, EntryKey, MessageRef, TurnId
+from core.ids import ElicitationId, EntryKey, MessageRef, ThreadRef, TurnId
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """A person, as the surface names them. `surface` is "slack", "teams" or "linear"."""
+    """A person, as the surface names them. `surface` is "slack", "teams" or "linear".
+
+    `is_guest`: a guest there, who sees only some of it; `is_external`: a member of another organisation.
+    """
 
     surface: str
     id: str
     name: str
     email: str | None = None
+    is_guest: bool = False
+    is_external: bool = False
 
 
 class Blocker(StrEnum):
@@ -258,6 +263,45 @@ class Notice:
     kind: Literal["notice"] = "notice"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthAsked:
+    """What `person` asked for waits until they have linked an account at `provider` ("Linear").
+
+    The link is nobody else's business, so it is not part of the log: whoever shows this makes one for them.
+
+    Attributes:
+        thread: Where they asked, if it was in chat.
+        is_known: The others were told before that something waits.
+    """
+
+    person: Author
+    provider: str
+    body: str
+    code: Blocker | None = None
+    thread: ThreadRef | None = None
+    is_known: bool = False
+    kind: Literal["authAsked"] = "authAsked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthGiven:
+    """`person` has linked the account; what they asked for comes in anew."""
+
+    person: Author
+    kind: Literal["authGiven"] = "authGiven"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """`person` may not do what they asked for; told to nobody else, where they asked."""
+
+    person: Author
+    code: Blocker
+    body: str
+    thread: ThreadRef | None = None
+    kind: Literal["denied"] = "denied"
+
+
 AgentActivity = Thought | Action | Elicitation | Response | Error | Prompt
 Fact = (
     Plan
@@ -271,6 +315,9 @@ Fact = (
     | Heartbeat
     | TurnEnded
     | Notice
+    | AuthAsked
+    | AuthGiven
+    | Denied
 )
 Entry = AgentActivity | Fact
 TERMINAL = (Response, Error)

@@ -1,4 +1,4 @@
-"""Words that are for us and not for the agent: status, why, help, follow, new, aside. Pure."""
+"""Words that are for us and not for the agent: status, why, help, follow, link, unlink, new, aside. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -37,13 +37,23 @@ class Follow:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Link an account at Linear to one's own here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlink:
+    """Forget which account at Linear is one's own."""
+
+
+@dataclass(frozen=True, slots=True)
 class New:
     """Start another session in this thread."""
 
     text: str
 
 
-Command = Stop | Status | Why | Help | Aside | Follow | New
+Command = Stop | Status | Why | Help | Aside | Follow | Link | Unlink | New
 
 _STOP = r"(please\s+)?(stop|halt|cancel|abort)(\s+(it|this|that|now|please|working))*"
 _STATUS = r"status|(what('|’)?s|what is) (the|your) status|how('|’)?s it going|how far are you|where are we"
@@ -52,10 +62,19 @@ _WHY = (
     r"|what('|’)?s (blocking|the hold-?up)|why is nothing happening"
 )
 _HELP = r"help|what can you do|commands"
+_LINK = r"link( me| my( linear)? account)?"
+_UNLINK = r"unlink( me| my( linear)? account)?"
 
 _WORDS: tuple[tuple[re.Pattern[str], Command], ...] = tuple(
     (re.compile(rf"(?:{pattern})\s*[?.!]*", re.IGNORECASE), command)
-    for pattern, command in ((_STOP, Stop()), (_STATUS, Status()), (_WHY, Why()), (_HELP, Help()))
+    for pattern, command in (
+        (_STOP, Stop()),
+        (_STATUS, Status()),
+        (_WHY, Why()),
+        (_HELP, Help()),
+        (_LINK, Link()),
+        (_UNLINK, Unlink()),
+    )
 )
 _ASIDE = re.compile(r"(!aside|\(aside\)|aside)(\b|\s|:).*", re.IGNORECASE | re.DOTALL)
 _FOLLOW = re.compile(
@@ -63,8 +82,12 @@ _FOLLOW = re.compile(
 )
 _NEW = re.compile(r"new(?:\s+session)?\s*[:,]?\s+(\S.*)", re.IGNORECASE | re.DOTALL)
 _PLAN = re.compile(
-    r"(?:^|[.,;:!(\n]|\b(?:and|but|please|you)\b)\s*(?:(?:make|show|give)\s+(?:me\s+|us\s+)?(?:a|the|your)\s+)?"
-    r"plan(?:\s+(?:it|this|that))?\s+first\b",
+    # The word for us, in front of everything; after other words only if nothing but a full stop follows.
+    r"^\s*plan(?:\s+(?:it|this|that))?\s+first\b"
+    r"|(?:[.,;:!(\n]\s*|\b(?:and|but|please|you|let.?s|to)\s+)plan(?:\s+(?:it|this|that))?\s+first(?=\s*(?:[.,;:!)\n]|then\b|$))"
+    r"|(?:[.,;:!(\n]\s*|\b(?:and|but|please)\s+|^\s*)?(?:\b(?:i\s+want|i.d\s+like)\s+(?:to\s+see\s+)?|\b(?:make|show|give|write)\s+)"
+    r"(?:me\s+|us\s+)?(?:a|the|your)\s+plan\s+first(?=\s*(?:[.,;:!)\n]|then\b|$))"
+    r"|^\s*(?:first|start\s+with)[,:]?\s+(?:(?:make|show|give|write)\s+)?(?:me\s+|us\s+)?(?:a\s+)?plan(?=\s*(?:[.,;:!)\n]|then\b|$))",
     re.IGNORECASE,
 )
 
@@ -76,7 +99,7 @@ def wants_plan(text: str) -> bool:
 
 def without_plan(text: str) -> str:
     """The message without its wish for a plan."""
-    return re.sub(r"^[\s,;:.]+|[\s,;:]+$", "", _PLAN.sub(" ", text))
+    return re.sub(r"^[\s,;:.]+|[\s,;:.]+$", "", _PLAN.sub(" ", text)) if wants_plan(text) else text
 
 
 def command_of(text: str) -> Command | None:

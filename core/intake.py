@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
-from core.activities import Elicitation
-from core.commands import Command, Stop, command_of, wants_plan
+from core.activities import PLAN_APPROVED, Elicitation
+from core.commands import Command, Stop, command_of
 from core.events import Chosen, Deleted, Edited, Incoming, Said, SessionOpened, StopAsked
 from core.ids import MessageRef
 from core.session import (
@@ -53,12 +53,11 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a message said with `repo=`, `branch=` and `model=`, and whether it asks for a plan first."""
+    """What a message said with `repo=`, `branch=` and `model=`."""
 
     repo: str | None = None
     branch: str | None = None
     model: str | None = None
-    plan: bool = False
 
 
 def fold(waiting: Sequence[Waiting]) -> list[Waiting]:
@@ -123,8 +122,8 @@ def _reworded(incoming: Incoming, text: str) -> Said:
 
 def options_of(text: str) -> Options:
     """The options in a message, the last of a kind wins; `repo:` is read like `repo=`."""
-    found: dict[str, str] = {name.lower(): value for name, value in _OPTION.findall(text)}
-    return Options(**found, plan=wants_plan(text))
+    found = {name.lower(): value for name, value in _OPTION.findall(text)}
+    return Options(**found)
 
 
 def without_options(text: str) -> str:
@@ -194,8 +193,18 @@ def read_answer(question: Elicitation, text: str) -> str:
     return _option_named(question, text) or text.strip()
 
 
+_YES = re.compile(
+    r"(yes|yep|ok|okay|sure|agreed|approved?|lgtm|looks good|sounds good|go|go ahead|do it|proceed|please)"
+    r"(\s*(,|please|yes|ok|go ahead|do it|to me))*",
+    re.IGNORECASE,
+)
+
+
 def _option_named(question: Elicitation, text: str) -> str | None:
     plain = re.sub(r"[^\w./ -]", "", text).strip(" .").lower()
+    if _YES.fullmatch(plain):
+        agreed = (one.label for one in question.options if one.value == PLAN_APPROVED)
+        return next(agreed, None)
     if plain.isdecimal() and 1 <= int(plain) <= len(question.options):
         return question.options[int(plain) - 1].label
     found = (one.label for one in question.options if plain in (one.label.lower(), one.value.lower()))

@@ -1,10 +1,10 @@
 """The borders of the core: what it asks of platforms, trackers and agents."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from core.activities import Author, Fate
 from core.events import AgentEvent, File, Image, Incoming, ThreadMessage
@@ -67,6 +67,71 @@ class ThreadReader(Protocol):
 
     async def person(self, author: Author) -> Author:
         """The same person with name and e-mail filled in as far as the platform tells."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateLink:
+    """An address for one person; whoever opens it counts as them."""
+
+    label: str
+    url: str = field(repr=False)
+
+
+@runtime_checkable
+class Whisperer(Protocol):
+    """What a `ChatSurface` may be able to do besides."""
+
+    async def whisper(
+        self, thread: ThreadRef, to: Author, text: str, link: PrivateLink | None = None
+    ) -> None:
+        """Show Markdown to one person and nobody else, in the thread if the platform can, else beside it.
+
+        Raises `core.errors.DeliveryError` like `ChatSurface`; to repeat it shows it a second time.
+        """
+        ...
+
+
+class Linker(Protocol):
+    async def link_for(self, provider: str, person: Author) -> str:
+        """A new address where `person`, and nobody else, links an account at `provider` ("Linear").
+
+        Raises:
+            Refused: There is no way to link that here.
+            TryLater: The store cannot be written.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A person's account in the tracker."""
+
+    id: str
+    name: str
+
+
+class Directory(Protocol):
+    async def account(self, email: str) -> Account | None:
+        """The one active account with this address; raises like `Tracker`."""
+        ...
+
+
+@runtime_checkable
+class ThreadOpener(Protocol):
+    """A surface on which we may begin a thread ourselves; not every one can."""
+
+    async def open_thread(
+        self, place: str, payload: Payload, *, key: str, tried_at: float | None
+    ) -> ThreadRef:
+        """Post a message in a channel and return the thread that hangs under it.
+
+        Args:
+            place: As in `ThreadRef.place`; unknown or closed to us raises `TargetGone`.
+            key: Identifies this thread for ever.
+            tried_at: When the first attempt with the same key was made, seconds since the epoch: look for
+                its message. None if there was none.
+        """
         ...
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from core.activities import (
     PLAN_APPROVED,
     Answered,
+    AuthAsked,
+    AuthGiven,
     Blocked,
+    Denied,
     Elicitation,
     Logged,
     Outcome,
@@ -26,6 +29,9 @@ Mention me with what to do; in a thread of ours just write. What I understand be
 `aside …` for people, not for the agent
 `plan first …` I show a plan and change nothing before you agree
 `repo=owner/name` `branch=name` `model=name` anywhere in a message"""
+
+LINKING = """
+`link` tell me who you are in Linear · `unlink` forget it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,25 @@ def plan_is_agreed(log: Sequence[Logged]) -> bool:
     return is_agreed
 
 
+def waited_s(log: Sequence[Logged]) -> float:
+    """Seconds of the newest turn in which people were waited for, up to the last answer."""
+    asked: dict[ElicitationId, datetime] = {}
+    waited = timedelta()
+    for one in log:
+        match one.entry:
+            case TurnStarted():
+                asked, waited = {}, timedelta()
+            case Elicitation(id=id):
+                asked[id] = one.at
+            case Answered(elicitation=id) if id in asked:
+                began = asked.pop(id)
+                if not asked:
+                    waited += one.at - began
+            case _:
+                continue
+    return waited.total_seconds()
+
+
 def _requests(log: Sequence[Logged]) -> list[Logged]:
     """What opened each turn: the first prompt after its start."""
     opened, waits = list[Logged](), False
@@ -101,7 +126,7 @@ def _requests(log: Sequence[Logged]) -> list[Logged]:
 
 def _state(log: Sequence[Logged], story: Story, now: datetime) -> str:
     if story.card is None:
-        return f"Idle: {_last_end(log) or 'nothing has run yet'}"
+        return _held(log) or f"Idle: {_last_end(log) or 'nothing has run yet'}"
     if story.card.blocked:
         since = next(
             (
@@ -116,6 +141,29 @@ def _state(log: Sequence[Logged], story: Story, now: datetime) -> str:
         return f"Waiting since {_clock(question.at)}: for an answer to a question in this thread"
     began = f"Running since {_clock(story.began)}" if story.began else "Running"
     return f"{began}: {story.card.doing or 'starting'}"
+
+
+def _held(log: Sequence[Logged]) -> str | None:
+    """What keeps people's requests from starting, since the last turn."""
+    asked: dict[tuple[str, str], Logged] = {}
+    denied: Denied | None = None
+    for one in log:
+        match one.entry:
+            case AuthAsked(person=person, code=code) if code:
+                asked[person.surface, person.id] = one
+            case AuthGiven(person=person):
+                asked.pop((person.surface, person.id), None)
+            case Denied():
+                denied = one.entry
+            case TurnStarted():
+                denied = None
+            case _:
+                continue
+    for one in asked.values():
+        if isinstance(one.entry, AuthAsked):
+            name, provider = one.entry.person.name, one.entry.provider
+            return f"Waiting since {_clock(one.at)}: for {name} to link an account at {provider}"
+    return f"Idle: {denied.person.name} was told: {denied.body} ({denied.code})" if denied else None
 
 
 def _open_question(log: Sequence[Logged]) -> Logged | None:

@@ -13,8 +13,10 @@ from core.errors import Fenced, StoreUnavailable
 from core.events import Incoming, StopAsked
 from core.ids import EntryKey, IssueRef, SessionId, TurnId
 from core.narration import WAITING
+from core.people import Identity
 from core.ports import Receipt
 from core.session import Noted
+from core.store.people import PeopleStore
 from core.store.sessions import SessionStore
 from core.turn.desk import Crew, TurnDesk
 from core.turn.live import LiveTurn
@@ -117,9 +119,33 @@ class SessionService:
         await asyncio.gather(*playing, return_exceptions=True)
 
     async def recover(self) -> int:
-        """Kill agents that outlived an earlier process; their turns are resumed with new ones."""
+        """Kill agents that outlived an earlier process; their turns are resumed with new ones.
+
+        What was held for people comes in, if a crash came between their link and that.
+        """
+        if self._crew.people is not None:
+            for identity in await self._crew.people.store.overdue():
+                await self._let_in(self._crew.people.store, identity)
         sessions = [await self._store.load(id) for id in await self._store.open_sessions()]
         return await asyncio.to_thread(reap_strays, *(one.agent_session for one in sessions))
+
+    async def link(self, identity: Identity) -> None:
+        """Somebody has said who they are in Linear: what was held for them comes in anew, once.
+
+        Raises:
+            OtherLink: One of the accounts has another link; nothing changed.
+            StoreUnavailable: It may be stored; what is held comes in at the next start, or with the next try.
+        """
+        if self._crew.people is None:
+            return
+        await self._crew.people.store.link(identity)
+        await self._let_in(self._crew.people.store, identity)
+
+    async def _let_in(self, people: PeopleStore, identity: Identity) -> None:
+        for session_id in await people.release(identity, self._enqueue):
+            self._crew.wake_mirror(session_id)
+            if live := self._live.get(session_id):
+                live.wake()
 
     async def sink_gone(self, session_id: SessionId, sink: str, code: Blocker) -> None:
         """A surface will show nothing more of this session: say so on the other side."""

@@ -310,6 +310,11 @@ def unheard(session: Session) -> tuple[str, ...]:
     return tuple(one.key for one in session.given if one.key not in heard)
 
 
+def is_answers(given: Given) -> bool:
+    """Whether it tells an agent answers to what another one asked; it quotes the agent, too."""
+    return given.key.startswith(ANSWERS)
+
+
 def going_on(session: Session) -> tuple[tuple[str, ...], ...]:
     """Prompts that an agent which was cut short goes on with by itself.
 
@@ -361,8 +366,8 @@ def _told(replies: tuple[Reply, ...]) -> Given:
 
 def _noted(session: Session, entry: Entry) -> Session:
     match entry:
-        case Thought() | Action() | Plan():
-            return replace(session, replies=())
+        case Thought() | Action() | Plan() if all(one.code is not None for one in session.questions):
+            return replace(session, replies=())  # It goes on, so it heard them.
         case Blocked(code=code) if code is not Blocker.RESTART:  # Nothing is waited for.
             return replace(session, blocked=(*(one for one in session.blocked if one is not code), code))
         case Unblocked(code=code):

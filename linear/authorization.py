@@ -8,13 +8,15 @@ from urllib.parse import urlencode, urlsplit
 AUTHORIZE_URL: Final = "https://linear.app/oauth/authorize"
 INSTALL_PATH: Final = "/oauth/linear/install"
 CALLBACK_PATH: Final = "/oauth/linear/callback"
+LINK_PATH: Final = "/oauth/linear/link"
+LINK_CALLBACK_PATH: Final = "/oauth/linear/link/callback"
 SCOPES: Final = ("read", "write", "issues:create", "comments:create", "app:assignable", "app:mentionable")
 """Everything the service does; the last two make it somebody to delegate to and to mention."""
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def callback_url(public_url: str) -> str:
+def callback_url(public_url: str, path: str = CALLBACK_PATH) -> str:
     """Where Linear sends people back to; the OAuth app must list exactly this.
 
     Args:
@@ -27,7 +29,7 @@ def callback_url(public_url: str) -> str:
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
     if not is_safe or not parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("Linear can be installed only over an https address without a path")
-    return f"{parts.scheme}://{parts.netloc}{CALLBACK_PATH}"
+    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def install_url(public_url: str, setup: str) -> str:
@@ -35,10 +37,13 @@ def install_url(public_url: str, setup: str) -> str:
     return f"{public_url.rstrip('/')}{INSTALL_PATH}?{urlencode({'setup': setup})}"
 
 
-def authorize_url(base: str, *, client_id: str, redirect_uri: str, state: str, verifier: str) -> str:
-    """Where an administrator of the workspace approves the app.
+def authorize_url(
+    base: str, *, client_id: str, redirect_uri: str, state: str, verifier: str, actor: str = "app"
+) -> str:
+    """Where an administrator of the workspace approves the app, or a person says who they are.
 
     Args:
+        actor: "app" for an install; "user" for a token that only reads, in the name of whoever signs in.
         base: `AUTHORIZE_URL`, or that of a stand-in.
         state: Comes back unchanged.
         verifier: Stays here; only its digest goes along, so that a stolen code is worth nothing.
@@ -49,9 +54,9 @@ def authorize_url(base: str, *, client_id: str, redirect_uri: str, state: str, v
         "response_type": "code",
         "client_id": client_id,
         "redirect_uri": redirect_uri,
-        "scope": ",".join(SCOPES),
+        "scope": ",".join(SCOPES if actor == "app" else ("read",)),
         "state": state,
-        "actor": "app",
+        "actor": actor,
         "prompt": "consent",
         "code_challenge": challenge_of(verifier),
         "code_challenge_method": "S256",

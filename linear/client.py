@@ -26,6 +26,7 @@ from linear.model import (
     RepositorySuggestions,
     SessionStatus,
     User,
+    Viewer,
     Workspace,
 )
 from linear.queries import DOCUMENTS
@@ -92,6 +93,10 @@ class LinearClient:
     async def workspace(self) -> Workspace:
         """Who the token belongs to, the organization, its teams and their workflow states."""
         return await self._ask(Workspace, "Workspace", {})
+
+    async def viewer(self) -> Viewer:
+        """Who the token belongs to, with e-mail address and organization."""
+        return await self._ask(Viewer, "Viewer", {}, "viewer")
 
     async def prepare_issue(self, *, email: str | None, url: str) -> Groundwork:
         """Look up, in one request, the asker by email (None: nobody) and issues that already link `url`."""

@@ -13,30 +13,35 @@ from core.errors import StoreUnavailable
 from core.events import Incoming, Said, SessionOpened, StopAsked
 from core.ids import IssueRef
 from core.ports import Inbox
-from linear.errors import MalformedWebhook, WebhookError
-from linear.webhooks import (
+from linear.deliveries import (
     AppRevoked,
     GuidanceRule,
     IssueChanged,
+    IssueUnassigned,
     PermissionChanged,
     Person,
     SessionCreated,
     SessionPrompted,
     Unknown,
     Webhook,
-    parse_signed_webhook,
 )
+from linear.errors import MalformedWebhook, WebhookError
+from linear.webhooks import parse_signed_webhook
 
 log = logging.getLogger(__name__)
 
 PATH = "/api/webhooks/linear"
 BODY_BYTES = 1 << 20
+TAKEN_AWAY = "took the delegation away"
 
 # A mention is a name or the address of a profile, bare or as a Markdown link.
 _ADDRESSED = re.compile(
     r"\A\s*(?:@[^\s,:]+|https?://\S+/profiles/[^\s,]+|\[[^\]]+\]\([^)\s]*/profiles/[^)\s]*\))[\s,:]*"
 )
 _BY_AUTOMATION = Author("linear", "automation", "An automation")
+
+Told = SessionCreated | SessionPrompted | IssueChanged | IssueUnassigned
+"""Deliveries that may mean something to a session."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -110,14 +115,18 @@ class _Ingress:
             case AppRevoked():
                 log.error("linear access revoked", extra={"organization": webhook.organization_id})
                 await self._hooks.on_revoked(webhook)
-            case PermissionChanged():
+            case PermissionChanged(added_team_ids=added, removed_team_ids=removed):
+                log.info("linear teams changed", extra={"added": len(added), "removed": len(removed)})
                 await self._hooks.on_permissions(webhook)
+            case Unknown(type="AgentSessionEvent", action=action):
+                # People may wait for an answer to it: Linear has learnt something that we have not.
+                log.warning("linear session event not known", extra={"action": action})
             case Unknown(type=type_, action=action):
-                log.debug("linear delivery ignored", extra={"type": type_, "action": action})
-            case SessionCreated() | SessionPrompted() | IssueChanged():
+                log.info("linear delivery ignored", extra={"type": type_, "action": action})
+            case SessionCreated() | SessionPrompted() | IssueChanged() | IssueUnassigned():
                 await self._accept(webhook)
 
-    async def _accept(self, webhook: SessionCreated | SessionPrompted | IssueChanged) -> None:
+    async def _accept(self, webhook: Told) -> None:
         if isinstance(webhook, SessionCreated):
             self._told_user = webhook.session.app_user_id or self._told_user
         incoming = incoming_of(webhook, app_user=self._hooks.app_user() or self._told_user)
@@ -137,9 +146,7 @@ async def _read(request: web.Request) -> bytes | None:
     return bytes(body)
 
 
-def incoming_of(
-    webhook: SessionCreated | SessionPrompted | IssueChanged, *, app_user: str | None
-) -> Incoming | None:
+def incoming_of(webhook: Told, *, app_user: str | None) -> Incoming | None:
     """What a delivery means to the session service; None if nothing here waits for it.
 
     Args:
@@ -152,12 +159,19 @@ def incoming_of(
         case SessionPrompted(key=key, session_id=session_id, body=body, user=user):
             event = StopAsked() if webhook.is_stop else Said(body)
             return Incoming(key=key, place=session_id, event=event, author=_author(user))
-        case IssueChanged(key=key, issue_id=issue_id, actor=actor, sent_at=sent_at):
-            author = _author(actor)
-            if author.id == app_user or not (reason := _why_stop(webhook, author.name, app_user)):
-                return None
-            stop = StopAsked(reason, at=sent_at.timestamp())
-            return Incoming(key=key, place=IssueRef(issue_id), event=stop, author=author)
+        case IssueChanged(actor=actor):
+            return _stop_of(webhook, _why_stop(webhook, _author(actor).name, app_user), app_user)
+        case IssueUnassigned(actor=actor):
+            return _stop_of(webhook, f"{_author(actor).name} {TAKEN_AWAY}", app_user)
+
+
+def _stop_of(webhook: IssueChanged | IssueUnassigned, reason: str, app_user: str | None) -> Incoming | None:
+    """The end of all work on the issue, if there is a `reason` for it that is not our own doing."""
+    author = _author(webhook.actor)
+    if not reason or author.id == app_user:
+        return None
+    stop = StopAsked(reason, at=webhook.sent_at.timestamp())
+    return Incoming(key=webhook.key, place=IssueRef(webhook.issue_id), event=stop, author=author)
 
 
 def _opened(created: SessionCreated) -> SessionOpened:
@@ -195,7 +209,7 @@ def _why_stop(changed: IssueChanged, who: str, app_user: str | None) -> str:
     if changed.was_closed:
         return f"{who} moved {changed.identifier} to {changed.state or changed.state_type}"
     if taken and changed.was_taken_from(app_user or taken):
-        return f"{who} took the delegation away"
+        return f"{who} {TAKEN_AWAY}"
     return ""
 
 

@@ -1,6 +1,6 @@
 """What people see while they install the app: plain pages without scripts, styles or pictures. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Final
 
@@ -20,6 +20,16 @@ def page(title: str, lines: Iterable[str]) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{escape(title)}</title></head>\n<body><h1>{escape(title)}</h1>\n{body}</body></html>\n"
     )
+
+
+def confirm(title: str, lines: Iterable[str], label: str, action: str, fields: Mapping[str, str]) -> str:
+    """A page with one button, which sends `fields` to `action`."""
+    hidden = "".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in fields.items()
+    )
+    form = f'<form method="post" action="{escape(action)}">{hidden}<button>{escape(label)}</button></form>\n'
+    return page(title, lines).replace("</body>", f"{form}</body>")
 
 
 def connected(organization: str, app: str, missing_scopes: Iterable[str]) -> str:

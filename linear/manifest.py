@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from linear.authorization import callback_url
+from linear.authorization import LINK_CALLBACK_PATH, callback_url
 from linear.ingress import PATH as WEBHOOK_PATH
 
 CREATE_URL: Final = "https://linear.app/settings/api/applications/new"
@@ -34,7 +34,8 @@ def render_manifest(url: str, name: str = NAME) -> str:
         raise ValueError("Linear needs an https address")
     manifest = json.loads(files("manifests").joinpath("linear.json").read_text(encoding="utf-8"))
     base = url.rstrip("/")
-    manifest["oauth"] |= {"client_name": name, "client_uri": base, "redirect_uris": [callback_url(url)]}
+    callbacks = [callback_url(url), callback_url(url, LINK_CALLBACK_PATH)]
+    manifest["oauth"] |= {"client_name": name, "client_uri": base, "redirect_uris": callbacks}
     manifest["webhook"]["url"] = base + WEBHOOK_PATH
     return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
 

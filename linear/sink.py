@@ -7,8 +7,12 @@ from typing import Protocol
 from core.activities import (
     Action,
     Answered,
+    AuthAsked,
+    AuthGiven,
+    Author,
     Blocked,
     Blocker,
+    Denied,
     Elicitation,
     Entry,
     Error,
@@ -33,6 +37,7 @@ from core.mirror.budget import Limit, Measured
 from core.mirror.queue import Form, Priority, Rolling, Skip, Snapshot, Solid
 from core.mirror.sink import Delivered, Memory, Op, View
 from core.mirror.story import Story
+from core.ports import Linker
 from linear.errors import (
     AlreadyExists,
     Forbidden,
@@ -90,13 +95,17 @@ class LinearSink:
     name = "linear"
 
     def __init__(
-        self, client: ActivityWriter, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        client: ActivityWriter,
+        *,
+        linker: Linker | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._client = client
+        self._linker = linker
         self._now = now
 
     def form(self, logged: Logged, story: Story, view: View) -> Form:
-        del story  # An activity has the same form in every turn.
         match logged.entry:
             case TurnStarted():
                 # Linear marks a session that shows nothing for ten seconds.
@@ -111,22 +120,24 @@ class LinearSink:
             case Elicitation() | Response() | Error() as entry:
                 asks = isinstance(entry, Elicitation)
                 return Solid(Priority.ELICITATION if asks else Priority.TERMINAL, urgent=True)
+            case Blocked(code=Blocker.CHAT_GONE):
+                return Solid(Priority.PLAN)  # Nothing else will tell why the thread is silent.
             case Blocked(code=code):
                 return Skip() if code in LINEAR_CODES else Rolling(Priority.PLAN, keep=True)
             case Heartbeat():
                 return Rolling(keep=True) if _is_quiet(logged, view) else Skip()
             case Notice(surface=surface) if surface == self.name:
                 return Solid(Priority.PROMPT, urgent=True)
-            case IssueLinked() | Routed() | Unblocked() | FateChanged() | TurnEnded() | Notice():
-                return Skip()
+            case fact:
+                return _fact_form(fact, story)
 
     def op(self, entries: Sequence[Logged], story: Story, view: View) -> Op | None:
         newest = entries[-1]
         if isinstance(newest.entry, Plan):
             steps = [{"content": step.content, "status": step.status.value} for step in newest.entry.steps]
             return Op("request", {"plan": steps})
-        actions = [logged.entry for logged in entries if isinstance(logged.entry, Action)]
-        activity = _merged(actions) if len(actions) > 1 else _activity(newest.entry, story)
+        several = [logged.entry for logged in entries]
+        activity = _merged(several) if len(several) > 1 else _activity(newest.entry, story)
         if activity is None:
             return None
         return Op("request", {"id": uuid_for(f"linear/{view.session}/{newest.key}"), **activity})
@@ -163,14 +174,24 @@ class LinearSink:
             await self._client.update_session(session, plan=steps)
             return
         content, metadata = call["content"], call.get("signal_metadata")
+        signal = "select" if metadata else None
+        if isinstance(auth := call.get("auth"), Mapping):
+            signal, metadata = "auth", await self._auth_metadata(auth)
         await self._client.create_activity(
             id=str(call["id"]),
             session_id=session,
             content=content if isinstance(content, Mapping) else {},
             ephemeral=bool(call.get("ephemeral")),
-            signal="select" if metadata else None,
+            signal=signal,
             signal_metadata=metadata if isinstance(metadata, Mapping) else None,
         )
+
+    async def _auth_metadata(self, auth: Mapping[str, str]) -> dict[str, str]:
+        provider, person = auth["provider"], Author(self.name, auth["person"], auth["name"])
+        if self._linker is None:
+            raise Refused(f"nobody can link an account at {provider} here")
+        url = await self._linker.link_for(provider, person)
+        return {"url": url, "userId": person.id, "providerName": provider}
 
     def _sorted(self, error: LinearError) -> DeliveryError:
         """The error that tells the mirror what to do next."""
@@ -187,6 +208,28 @@ class LinearSink:
                 return Refused(str(error))
 
 
+def _fact_form(
+    fact: IssueLinked
+    | Routed
+    | Unblocked
+    | FateChanged
+    | TurnEnded
+    | Notice
+    | AuthAsked
+    | AuthGiven
+    | Denied,
+    story: Story,
+) -> Form:
+    match fact:
+        case AuthAsked(person=person) if person.surface == LinearSink.name:
+            return Solid(Priority.ELICITATION, urgent=True)
+        case AuthAsked() | AuthGiven():
+            # Between turns a thought would open the session again, and nothing would close it.
+            return Solid(Priority.PROMPT) if story.turn else Skip()
+        case IssueLinked() | Routed() | Unblocked() | FateChanged() | TurnEnded() | Notice() | Denied():
+            return Skip()
+
+
 def _agent_form(entry: Thought | Action) -> Form:
     match entry:
         case Action(ephemeral=True):
@@ -196,7 +239,7 @@ def _agent_form(entry: Thought | Action) -> Form:
         case Thought(body=body) if not body.strip():
             return Skip()
         case Thought(ephemeral=ephemeral):
-            return Rolling() if ephemeral else Solid(Priority.THOUGHT)
+            return Rolling() if ephemeral else Solid(Priority.THOUGHT, mergeable=True)
 
 
 def _activity(entry: Entry, story: Story) -> dict[str, object] | None:
@@ -213,11 +256,13 @@ def _activity(entry: Entry, story: Story) -> dict[str, object] | None:
             return _thought(body) if story.turn else {"content": {"type": "response", "body": body}}
         case Elicitation() as question:
             return _elicitation(question)
+        case AuthAsked() | AuthGiven():
+            return _auth(entry)
         case Response(body=body):
             return {"content": {"type": "response", "body": body.strip() or "Done."}}
         case Error(code=code, body=body, action=action):
             return {"content": {"type": "error", "body": f"{body} {action}".strip() or code.value}}
-        case Thought(body=body, ephemeral=False):
+        case Thought(body=body, ephemeral=False) | Blocked(code=Blocker.CHAT_GONE, body=body):
             return _thought(body)
         case _:
             passing = _passing(entry, story)
@@ -262,16 +307,25 @@ def _action(action: Action) -> dict[str, object]:
     return content
 
 
-def _merged(actions: Sequence[Action]) -> dict[str, object]:
-    """Several finished tool calls as one; for people their names matter most, so results stay out."""
-    lines = [f"- {action.action} {action.parameter}".rstrip() for action in actions]
-    content = {
-        "type": "action",
-        "action": "Did",
-        "parameter": f"{len(actions)} steps",
-        "result": "\n".join(lines),
-    }
+def _merged(entries: Sequence[Entry]) -> dict[str, object]:
+    """Remarks and finished tool calls as one; for people the names of calls matter most: no results."""
+    done = [entry for entry in entries if isinstance(entry, Action)]
+    if not done:
+        return _thought("\n\n".join(one.body for one in entries if isinstance(one, Thought)))
+    steps = "1 step" if len(done) == 1 else f"{len(done)} steps"
+    lines = [line for entry in entries if (line := _line(entry))]
+    content = {"type": "action", "action": "Did", "parameter": steps, "result": "\n".join(lines)}
     return {"content": content}
+
+
+def _line(entry: Entry) -> str:
+    match entry:
+        case Action(action=action, parameter=parameter):
+            return f"- {action} {parameter}".rstrip()
+        case Thought(body=body):
+            return " ".join(body.split())
+        case _:  # Nothing else shares a call.
+            return ""
 
 
 def _elicitation(question: Elicitation) -> dict[str, object]:
@@ -282,6 +336,19 @@ def _elicitation(question: Elicitation) -> dict[str, object]:
     return activity
 
 
+def _auth(asked: AuthAsked | AuthGiven) -> dict[str, object]:
+    """A question that only its person can answer; others of Linear's people see whom it waits for."""
+    if isinstance(asked, AuthGiven):
+        return _thought(f"{said_by(asked.person)} has linked an account; what they asked for goes on.")
+    if asked.person.surface != LinearSink.name:
+        return _thought(f"Waiting for {said_by(asked.person)} to link an account at {asked.provider}.")
+    return {
+        "content": {"type": "elicitation", "body": asked.body},
+        # The address is for one person: made when it is sent, and never stored.
+        "auth": {"provider": asked.provider, "person": asked.person.id, "name": asked.person.name},
+    }
+
+
 def _is_quiet(logged: Logged, view: View) -> bool:
     if view.delivered_at is None:
         return True
@@ -289,6 +356,10 @@ def _is_quiet(logged: Logged, view: View) -> bool:
 
 
 def _measured(quota: Quota | None) -> Measured | None:
+    """What is left in requests, or in complexity points if those run out sooner."""
     if quota is None or quota.requests.limit is None or quota.requests.remaining is None:
         return None
-    return Measured(quota.requests.limit, quota.requests.remaining)
+    limit, remaining, points = quota.requests.limit, quota.requests.remaining, quota.complexity
+    if points.limit and points.remaining is not None:
+        remaining = min(remaining, limit * points.remaining // points.limit)
+    return Measured(limit, remaining)

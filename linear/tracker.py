@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from core.activities import Author, Blocker
 from core.composer import line_of
 from core.errors import Refused, TargetGone, Throttled, TryLater
-from core.ports import TrackedIssue
+from core.ports import Account, TrackedIssue
 from linear.client import LinearClient
 from linear.errors import (
     AlreadyExists,
@@ -32,16 +32,30 @@ UNDERWAY_OR_OVER = frozenset({"started", "completed", "canceled", "duplicate"})
 LABELS = {"slack": "Slack thread", "teams": "Teams thread"}
 
 
+async def _nobody(_: Author) -> str | None:
+    """Nobody said who they are."""
+    return None
+
+
 class LinearTracker:
-    """Implements `core.ports.Tracker`.
+    """Implements `core.ports.Tracker` and `core.ports.Directory`.
 
     Args:
         default_team: Key of the team for work that no rule sends elsewhere; None takes the first one.
         as_app: The token is an OAuth app's: it may create issues in the name of people without an account.
+        linked: The Linear user that somebody said they are; their e-mail address is asked next.
     """
 
-    def __init__(self, client: LinearClient, *, default_team: str | None, as_app: bool) -> None:
+    def __init__(
+        self,
+        client: LinearClient,
+        *,
+        default_team: str | None,
+        as_app: bool,
+        linked: Callable[[Author], Awaitable[str | None]] = _nobody,
+    ) -> None:
         self._client = client
+        self._linked = linked
         self._default_team = default_team
         self._as_app = as_app
         self._workspace: Workspace | None = None
@@ -78,9 +92,16 @@ class LinearTracker:
         with _sorted():
             groundwork = await self._client.prepare_issue(email=requester.email, url=thread_url or "")
         account = groundwork.requester
-        self._accounts[requester.id] = account.id if account else None
+        known = await self._linked(requester)
+        self._accounts[requester.id] = known or (account.id if account else None)
         linked = groundwork.linked_issues if thread_url else ()
         return _tracked(linked[0]) if len(linked) == 1 else None
+
+    async def account(self, email: str) -> Account | None:
+        """See `core.ports.Directory`."""
+        with _sorted():
+            found = (await self._client.prepare_issue(email=email, url="")).requester
+        return Account(found.id, found.display_name or found.name) if found else None
 
     async def create_issue(
         self, *, id: str, title: str, description: str, team: str | None, requester: Author
@@ -160,6 +181,13 @@ class LinearTracker:
                 else:
                     return
             await self._client.attach_url(issue_id=issue.id, url=thread_url, title=_label(thread_url))
+
+    async def link_thread(self, session: str, url: str) -> None:
+        """Put the address of a thread on an agent session; the same one again changes nothing."""
+        with _sorted():
+            await self._client.update_session(
+                session, added_external_urls=[ExternalLink(label=_label(url), url=url)]
+            )
 
     async def _find_session(self, issue: TrackedIssue, thread_url: str | None) -> str | None:
         viewer = (await self.workspace()).viewer.id

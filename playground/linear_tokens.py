@@ -1,4 +1,4 @@
-"""Who is asking: the app's one living access token, and API keys of members. Pure."""
+"""Who is asking: the app's one living access token, tokens and API keys of members. Pure."""
 
 import base64
 import re
@@ -35,6 +35,8 @@ SCOPES = frozenset(
     }
 )
 """What an app may ask for with `actor=app`, so not `admin`."""
+OF_APPS = frozenset({"app:assignable", "app:mentionable"})
+"""What makes no sense with `actor=user`."""
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -61,13 +63,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """An approval on its way to the token endpoint."""
+    """An approval on its way to the token endpoint; `person` if it is to be a token of that member."""
 
     redirect_uri: str
     scope: str
     challenge: str
     method: str
     expires_at: datetime
+    person: User | None = None
 
     def fits(self, redirect_uri: object, verifier: object, now: datetime) -> bool:
         shown = str(verifier or "")
@@ -94,6 +97,8 @@ class Tokens:
     Attributes:
         redirect_uris: Callback addresses that the app lists.
         admin_declines: Whether whoever is asked to approve says no.
+        visitor: Who is signed in to Linear in the browser that comes with `actor=user`.
+        personal: Living tokens of members, which apps got with `actor=user`.
     """
 
     def __init__(
@@ -107,6 +112,8 @@ class Tokens:
     ) -> None:
         self.redirect_uris = set(redirect_uris)
         self.admin_declines = False
+        self.visitor = "ann"
+        self.personal: dict[str, tuple[User, Grant]] = {}
         self._workspace = workspace
         self._client = client
         expires_at = workspace.clock.now() + MINTED_LIFETIME
@@ -120,6 +127,9 @@ class Tokens:
         scheme, _, token = authorization.partition(" ")
         if scheme == "Bearer" and self._is_valid(token):
             return self._workspace.app_user
+        if scheme == "Bearer" and token in self.personal:
+            person, grant = self.personal[token]
+            return person if self._workspace.clock.now() < grant.expires_at else None
         return self._members.get(authorization)
 
     def authorize(self, asked: Mapping[str, str]) -> str:
@@ -157,6 +167,8 @@ class Tokens:
 
     def give_back(self, form: Mapping[str, Any]) -> int:
         """Answer the revocation endpoint: the status."""
+        if self.personal.pop(str(form.get("token")), None):
+            return 200
         living = self._living
         if living is None or form.get("token") not in {living.access_token, living.refresh_token}:
             return 400
@@ -171,10 +183,11 @@ class Tokens:
     def _declined(self, asked: Mapping[str, str]) -> str | None:
         if asked.get("response_type") != "code":
             return "unsupported_response_type"
-        if not set(_words(asked.get("scope", "read"))) <= SCOPES:
+        allowed = SCOPES if asked.get("actor") == "app" else SCOPES - OF_APPS
+        if not set(_words(asked.get("scope", "read"))) <= allowed:
             return "invalid_scope"
         is_proved = asked.get("code_challenge") and asked.get("code_challenge_method") in {"S256", "plain"}
-        if asked.get("actor") != "app" or not is_proved:
+        if asked.get("actor") not in {"app", "user"} or not is_proved:
             return "invalid_request"
         return "access_denied" if self.admin_declines else None
 
@@ -186,6 +199,7 @@ class Tokens:
             challenge=asked["code_challenge"],
             method=asked["code_challenge_method"],
             expires_at=self._workspace.clock.now() + CODE_LIFETIME,
+            person=self._workspace.person(self.visitor) if asked["actor"] == "user" else None,
         )
         return code
 
@@ -202,6 +216,10 @@ class Tokens:
         now = self._workspace.clock.now()
         if code is None or not code.fits(form.get("redirect_uri"), form.get("code_verifier"), now):
             return 400, {"error": "invalid_grant"}
+        if code.person is not None:
+            grant = self._grant(code.scope, GRANTED_LIFETIME, refreshable=True)
+            self.personal[grant.access_token] = code.person, grant
+            return grant.answer()
         return self._issue(code.scope, GRANTED_LIFETIME, refreshable=True).answer()
 
     def _refresh(self, refresh_token: str) -> Answer:
@@ -216,14 +234,17 @@ class Tokens:
         return 400, {"error": "invalid_grant"}
 
     def _issue(self, scope: str, lifetime: timedelta, *, refreshable: bool) -> Grant:
-        self._living = Grant(
+        self._living = self._grant(scope, lifetime, refreshable=refreshable)
+        return self._living
+
+    def _grant(self, scope: str, lifetime: timedelta, *, refreshable: bool) -> Grant:
+        return Grant(
             access_token=f"lin_oauth_{secrets.token_hex(16)}",
             refresh_token=f"lin_refresh_{secrets.token_hex(16)}" if refreshable else None,
             expires_at=self._workspace.clock.now() + lifetime,
             lifetime=lifetime,
             scope=scope,
         )
-        return self._living
 
     def _is_valid(self, token: str) -> bool:
         living = self._living

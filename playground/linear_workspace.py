@@ -92,6 +92,10 @@ class Workspace:
                 return user
         raise not_found("User")
 
+    def add_person(self, name: str, email: str) -> User:
+        """Somebody joins the workspace."""
+        return self._seed_user(name, email, self.clock.now())
+
     def team_of_key(self, key: str) -> Team:
         for team in self.teams.values():
             if team.key == key.upper():

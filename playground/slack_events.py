@@ -182,6 +182,35 @@ def block_action(
     return payload
 
 
+def message_action(
+    workspace: Workspace,
+    person: Person,
+    message: Message,
+    callback_id: str,
+    *,
+    action_ts: str,
+    trigger_id: str,
+    response_url: str,
+) -> Wire:
+    """A message shortcut: somebody chose the app's entry in a message's menu."""
+    channel = workspace.channel(message.channel)
+    return {
+        "type": "message_action",
+        "callback_id": callback_id,
+        "action_ts": action_ts,
+        "message_ts": message.ts,
+        "user": {"id": person.id, "name": person.name.lower(), "team_id": person.team_id},
+        "token": VERIFICATION_TOKEN,
+        "trigger_id": trigger_id,
+        "team": {"id": TEAM, "domain": "acme"},
+        "enterprise": None,
+        "is_enterprise_install": False,
+        "channel": {"id": channel.id, "name": channel.name or "directmessage"},
+        "response_url": response_url,
+        "message": message_wire(workspace, message),
+    }
+
+
 def as_json_body(payload: Wire) -> bytes:
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 

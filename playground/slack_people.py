@@ -10,6 +10,7 @@ from playground.slack_delivery import Dispatcher, Receipt
 from playground.slack_events import (
     block_action,
     changed,
+    message_action,
     message_wire,
     posted,
     reaction,
@@ -113,6 +114,23 @@ class People:
             self._workspace.person(user),
             message,
             action,
+            trigger_id=trigger_id,
+            response_url=self._base_url() + self._responses.issue(message, user),
+        )
+        return await self._dispatcher.interact(payload)
+
+    async def use_shortcut(self, user: str, channel: str, ts: str, callback_id: str) -> Receipt:
+        """Choose the app's entry in the menu of a message; returns how the app acknowledged it."""
+        self._workspace.channel_for(channel, user)
+        message = self._workspace.message(channel, ts)
+        trigger_id = f"{next(self._numbers)}.trigger"
+        self._workspace.triggers[trigger_id] = self._clock.now() + TRIGGER_LIFETIME_S
+        payload = message_action(
+            self._workspace,
+            self._workspace.person(user),
+            message,
+            callback_id,
+            action_ts=self._workspace.next_ts(self._clock.now()),
             trigger_id=trigger_id,
             response_url=self._base_url() + self._responses.issue(message, user),
         )

@@ -1,7 +1,7 @@
 """Everything Threadline is told from outside, read in one place."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,6 +12,8 @@ from bots.settings.environment import (
     PREFIX,
     ConfigFile,
     Group,
+    LinearTeam,
+    People,
     Repository,
     Settings,
     variable,
@@ -19,7 +21,7 @@ from bots.settings.environment import (
 )
 from bots.settings.problems import KeyPath, SettingsError, did_you_mean, explain
 
-__all__ = ["Repository", "Settings", "SettingsError", "load", "variables"]
+__all__ = ["LinearTeam", "Repository", "Settings", "SettingsError", "load", "variables"]
 
 
 class GivenEnvironment(EnvSettingsSource):
@@ -43,7 +45,10 @@ def load(environ: Mapping[str, str], cwd: Path) -> Settings:
     """
     problems = list(_unknown(environ))
     found = _read_environment(environ, problems)
-    repositories = _read_file(environ.get("THREADLINE_CONFIG", "").strip(), cwd, problems)
+    file = _read_file(environ.get("THREADLINE_CONFIG", "").strip(), cwd, problems)
+    if file.teams and not found.slack.on:
+        problems.append(f"{variable(('slack', 'bot_token'))} is missing: teams[0].channel is in Slack")
+    problems += _unlinkable(found, file.people)
     if problems:
         raise SettingsError(problems)
     data_dir = cwd / found.data_dir
@@ -53,8 +58,10 @@ def load(environ: Mapping[str, str], cwd: Path) -> Settings:
             "database_url": _absolute(found.database_url, data_dir, cwd),
             "repositories": tuple(
                 one if one.url else one.model_copy(update={"url": f"{found.github.git_url}/{one.name}.git"})
-                for one in repositories
+                for one in file.repositories
             ),
+            "linear_teams": file.teams,
+            "people": file.people,
         }
     )
 
@@ -87,11 +94,11 @@ def _own(path: KeyPath) -> KeyPath:
     return tuple(part for part in path if isinstance(part, str) and part.isidentifier())
 
 
-def _read_file(named: str, cwd: Path, problems: list[str]) -> tuple[Repository, ...]:
+def _read_file(named: str, cwd: Path, problems: list[str]) -> ConfigFile:
     """Read the file that THREADLINE_CONFIG names, else `threadline.toml` in `cwd`, which need not exist."""
     path = cwd / (named or "threadline.toml")
     try:
-        repositories = ConfigFile.model_validate(tomllib.loads(path.read_text("utf-8"))).repositories
+        file = ConfigFile.model_validate(tomllib.loads(path.read_text("utf-8")))
     except FileNotFoundError:
         if named:
             problems.append(f"THREADLINE_CONFIG names a file that does not exist: {path}")
@@ -102,12 +109,26 @@ def _read_file(named: str, cwd: Path, problems: list[str]) -> tuple[Repository, 
     except tomllib.TOMLDecodeError as error:
         problems.append(f"{path.name} is not valid TOML: {error}")
     except ValidationError as error:
-        known = [*ConfigFile.model_fields, *Repository.model_fields]
+        known = [*ConfigFile.model_fields, *Repository.model_fields, *LinearTeam.model_fields]
+        known += People.model_fields
         problems += (f"{path.name}: {_key(at)} {what}" for at, what in explain(error, known))
     else:
-        problems += (f"{path.name}: {what}" for what in _contradictions(repositories))
-        return repositories
-    return ()
+        problems += (f"{path.name}: {what}" for what in _contradictions(file))
+        return file
+    return ConfigFile()
+
+
+def _unlinkable(found: Settings, people: People) -> Iterator[str]:
+    """What is missing for people to link their accounts, where they have to."""
+    linear = found.linear
+    needed = {
+        ("public_url",): found.public_url,
+        ("linear", "client_id"): linear.client_id,
+        ("linear", "client_secret"): linear.client_secret,
+    }
+    if people.unlinked == "link":
+        why = 'people.unlinked = "link" sends people there to sign in to Linear'
+        yield from (f"{variable(path)} is missing: {why}" for path, value in needed.items() if not value)
 
 
 def _key(path: KeyPath) -> str:
@@ -115,14 +136,23 @@ def _key(path: KeyPath) -> str:
     return text.removeprefix(".")
 
 
-def _contradictions(repositories: tuple[Repository, ...]) -> Iterator[str]:
-    names = [one.name.lower() for one in repositories]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            yield f"repositories[{index}].name is there twice: {repositories[index].name}"
+def _contradictions(file: ConfigFile) -> Iterator[str]:
+    repositories = file.repositories
+    for index in _twice(one.name.lower() for one in repositories):
+        yield f"repositories[{index}].name is there twice: {repositories[index].name}"
     defaults = [index for index, one in enumerate(repositories) if one.default]
     for index in defaults[1:]:
         yield f"repositories[{index}].default must be false: repositories[{defaults[0]}] is the default"
+    for index in _twice(one.key for one in file.teams):
+        yield f"teams[{index}].key is there twice: {file.teams[index].key}"
+
+
+def _twice(names: Iterable[str]) -> Iterator[int]:
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            yield index
+        seen.add(name)
 
 
 def _absolute(url: str, data_dir: Path, cwd: Path) -> str:

@@ -1,4 +1,4 @@
-"""Every setting: the environment's variables, group by group, and the repositories of the file."""
+"""Every setting: the environment's variables, group by group, and the tables of the file."""
 
 import os
 import re
@@ -20,6 +20,9 @@ OWNER_AND_NAME = r"[A-Za-z0-9_-][\w.-]*/[A-Za-z0-9_-][\w.-]*"
 # The transports that `core.workspace` lets git use: others, like ext::, run commands.
 GIT_URL = r"(?:(?:https|ssh|file)://|[\w.-]+@[\w.-]+:)\S+"
 PLACE = r"(?:slack|teams):[^\s/]+/\S+"
+GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+# Only in Slack can we begin a thread ourselves.
+SLACK_CHANNEL = r"slack:T[A-Z0-9]+/[CG][A-Z0-9]+"
 
 
 def matching(pattern: str, message: str) -> AfterValidator:
@@ -41,6 +44,13 @@ def _web_address(value: str) -> str:
     return value
 
 
+def _safe_address(value: str) -> str:
+    parts = urlsplit(_web_address(value))
+    if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+        raise ValueError("must begin with https://")
+    return value
+
+
 def _split(value: str) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()]
 
@@ -51,6 +61,12 @@ _NO_SLASH = AfterValidator(lambda url: url.rstrip("/"))
 Positive = Annotated[float, Field(gt=0)]
 Whole = Annotated[int, Field(gt=0)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+SafeAddress = Annotated[str, AfterValidator(_safe_address)]
+Guid = Annotated[
+    str,
+    AfterValidator(str.lower),
+    matching(GUID, "must be an id like 8a7b6c5d-0000-4000-8000-1234567890ab"),
+]
 
 
 class Group(BaseModel):
@@ -86,18 +102,24 @@ class Slack(Group):
 
 
 class Teams(Group):
-    """A Bot Framework app for Microsoft Teams."""
+    """A Bot Framework app for Microsoft Teams; heard are its own tenant, `tenant_id`, and `tenants`."""
 
-    app_id: str | None = None
+    app_id: Guid | None = None
     app_password: Secret = None
-    tenant_id: str | None = None
-    openid_metadata_url: Address = "https://login.botframework.com/v1/.well-known/openidconfiguration"
-    token_url: Address | None = None
+    tenant_id: Guid | None = None
+    tenants: Annotated[tuple[Guid, ...], BeforeValidator(_split)] = ()
+    openid_metadata_url: SafeAddress = "https://login.botframework.com/v1/.well-known/openidconfiguration"
+    token_url: SafeAddress | None = None
     service_hosts: Words = ("smba.trafficmanager.net", "*.botframework.com")
 
     @property
     def on(self) -> bool:
         return None not in (self.app_id, self.app_password, self.tenant_id)
+
+    @property
+    def minted_at(self) -> str:
+        """Where our own tokens come from."""
+        return self.token_url or f"https://login.microsoftonline.com/{self.tenant_id}/oauth2/v2.0/token"
 
     def half_set(self) -> Iterator[tuple[str, str]]:
         named = ("app_id", "app_password", "tenant_id")
@@ -197,10 +219,30 @@ class Repository(Group):
     default: StrictBool = False
 
 
+class LinearTeam(Group):
+    """One `[[teams]]` of the file: where sessions that begin in Linear are shown."""
+
+    key: Annotated[str, matching(r"[A-Z][A-Z0-9]*", 'must be the key of a Linear team, like "ENG"')]
+    channel: Annotated[str, matching(SLACK_CHANNEL, 'must be a Slack channel like "slack:T0001/C0001"')]
+
+
+class People(Group):
+    """The `[people]` of the file: who may start and steer work."""
+
+    unlinked: Literal["named", "link"] = "named"
+    guests: Literal["read", "full"] = "read"
+
+
+FROM_FILE = frozenset({"repositories", "linear_teams", "people"})
+"""Fields of `Settings` that no variable sets."""
+
+
 class ConfigFile(Group):
     """`threadline.toml`."""
 
     repositories: tuple[Repository, ...] = ()
+    teams: tuple[LinearTeam, ...] = ()
+    people: People = People()
 
 
 class Settings(BaseSettings):
@@ -235,6 +277,8 @@ class Settings(BaseSettings):
     claude: Claude = Claude()
     run: Run = Run()
     repositories: tuple[Repository, ...] = ()
+    linear_teams: tuple[LinearTeam, ...] = ()
+    people: People = People()
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
@@ -262,7 +306,7 @@ def leaves(group: BaseModel, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple
 
 def variables() -> dict[str, tuple[str, ...]]:
     """Name of every environment variable that is read -> its path in `Settings`."""
-    return {variable(path): path for path, _ in leaves(Settings()) if path != ("repositories",)}
+    return {variable(path): path for path, _ in leaves(Settings()) if path[0] not in FROM_FILE}
 
 
 def variable(path: Iterable[str | int]) -> str:

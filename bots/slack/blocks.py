@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from bots.slack.markup import clipped
+from core.mirror.prose import clipped
 from core.ports import Payload
 
 Block = dict[str, Any]

@@ -17,7 +17,7 @@ class SlackBot:
     """One Slack install. Make it inside the running loop; `stop` it last of all that posts.
 
     Attributes:
-        surface: `ChatSurface` and `ThreadReader`.
+        surface: `ChatSurface`, `Whisperer` and `ThreadReader`.
     """
 
     def __init__(
@@ -48,7 +48,8 @@ class SlackBot:
             if app_token
             else None
         )
-        self.surface = SlackSurface(build_client(bot_token, api_url, self._session))
+        client = build_client(bot_token, api_url, self._session)
+        self.surface = SlackSurface(client, friends=admission.teams)
 
     def routes(self) -> list[web.RouteDef]:
         """`POST /slack/events`; none where no signing secret is known."""

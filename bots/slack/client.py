@@ -12,8 +12,10 @@ from bots.slack.wire import Wire
 
 Method = Literal[
     "chat.getPermalink",
+    "chat.postEphemeral",
     "chat.postMessage",
     "chat.update",
+    "conversations.history",
     "conversations.replies",
     "reactions.add",
     "reactions.remove",
@@ -22,8 +24,10 @@ Method = Literal[
 
 SCOPES: Final[dict[Method, tuple[str, ...]]] = {
     "chat.getPermalink": (),
+    "chat.postEphemeral": ("chat:write",),
     "chat.postMessage": ("chat:write",),
     "chat.update": ("chat:write",),
+    "conversations.history": ("channels:history", "groups:history", "im:history", "mpim:history"),
     "conversations.replies": ("channels:history", "groups:history", "im:history", "mpim:history"),
     "reactions.add": ("reactions:write",),
     "reactions.remove": ("reactions:write",),

@@ -4,7 +4,7 @@ Keys are made of signed content and never of `event_id`: one mention arrives as 
 and Slack repeats events under new ids.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bots.slack.buttons import CHOICE_ACTION, STOP_ACTION, asked_in
@@ -17,6 +17,7 @@ from bots.slack.wire import (
     Message,
     MessageEvent,
     ReactionEvent,
+    Shortcut,
     StopEvent,
     Wire,
     parsed,
@@ -27,6 +28,7 @@ from core.ids import MessageRef, ThreadRef
 
 SURFACE: Final = "slack"
 STOP_REACTIONS: Final = frozenset({"x", "octagonal_sign", "stop_sign"})
+START_SHORTCUT: Final = "start_session"
 _FROM_PEOPLE: Final = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 _SYSTEM_USER: Final = "USLACKBOT"
 
@@ -44,11 +46,12 @@ BOT_EVENTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who is heard beside the workspace's own members; nobody by default.
+    """Who counts beside the workspace's own members; nobody by default.
 
     Attributes:
         bots: `bot_id`s of bots that may speak to us. An unlisted one makes a loop sooner or later.
-        teams: Ids of other workspaces whose members, in shared channels, may speak to us.
+        teams: Ids of other workspaces whose members, in shared channels, count as our own; members of any
+            other are heard as people from elsewhere.
     """
 
     bots: frozenset[str] = frozenset()
@@ -80,14 +83,34 @@ def parse_event(body: Wire, admission: Admission = MEMBERS_ONLY) -> Incoming | N
 
 
 def parse_action(body: Wire, admission: Admission = MEMBERS_ONLY) -> Incoming | None:
-    """Read a `block_actions` payload; None for mere links, and for people whom we do not hear."""
+    """Read a `block_actions` payload; None for mere links."""
     payload = parsed(BlockActions, body)
-    if payload.user.team_id not in {None, payload.team.id, *admission.teams}:
-        return None
+    is_external = payload.user.team_id not in {None, payload.team.id, *admission.teams}
     for click in payload.actions:
         if event := _meaning(click):
-            return _clicked(payload, click, event)
+            return _clicked(payload, click, event, is_external=is_external)
     return None
+
+
+def parse_shortcut(body: Wire, admission: Admission = MEMBERS_ONLY) -> Incoming | None:
+    """Read a `message_action` payload: work on this message, whoever wrote it; None for other shortcuts."""
+    payload = parsed(Shortcut, body)
+    if payload.callback_id != START_SHORTCUT:
+        return None
+    target, team = payload.message, payload.team.id
+    is_external = payload.user.team_id not in {None, team, *admission.teams}
+    thread = ThreadRef(SURFACE, team, payload.channel.id, target.thread_ts or target.ts)
+    message = MessageRef(thread, target.ts)
+    text = message_text(target) or "See the attached file."
+    return Incoming(
+        # Without a time: pressed twice, it is one request.
+        key=f"{_key(message)}/shortcut/{payload.user.id}",
+        place=thread,
+        event=Said(text, attachments_of(target.files or ())),
+        author=replace(author_of(team, payload.user.id), is_external=is_external),
+        opens=True,
+        message=message,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +128,11 @@ class _Reader:
             return None
         if message.bot_id is not None and message.bot_id not in self.admission.bots:
             return None
-        if message.user_team not in {None, self.envelope.team, *self.admission.teams}:
-            return None
         who = message.user or message.bot_id
-        return self.person(who, message.username) if who else None
+        if who is None:
+            return None
+        is_external = message.user_team not in {None, self.envelope.team, *self.admission.teams}
+        return replace(self.person(who, message.username), is_external=is_external)
 
     def person(self, user: str, name: str | None = None) -> Author:
         return author_of(self.envelope.team, user, name)
@@ -252,7 +276,9 @@ def _meaning(click: Click) -> StopAsked | Chosen | None:
     return None
 
 
-def _clicked(payload: BlockActions, click: Click, event: StopAsked | Chosen) -> Incoming:
+def _clicked(
+    payload: BlockActions, click: Click, event: StopAsked | Chosen, *, is_external: bool
+) -> Incoming:
     container, team = payload.container, payload.team.id
     shown = payload.message.thread_ts if payload.message else None
     root = container.thread_ts or shown or container.message_ts
@@ -262,5 +288,5 @@ def _clicked(payload: BlockActions, click: Click, event: StopAsked | Chosen) -> 
         place=thread,
         event=event,
         # Clicks carry the account's handle; the name that people read is looked up later.
-        author=author_of(team, payload.user.id),
+        author=replace(author_of(team, payload.user.id), is_external=is_external),
     )

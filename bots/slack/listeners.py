@@ -12,7 +12,14 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bots.slack.buttons import CHOICE_ACTION, STOP_ACTION
-from bots.slack.events import MEMBERS_ONLY, Admission, parse_action, parse_event
+from bots.slack.events import (
+    MEMBERS_ONLY,
+    START_SHORTCUT,
+    Admission,
+    parse_action,
+    parse_event,
+    parse_shortcut,
+)
 from bots.slack.wire import MalformedEvent
 from core.errors import StoreUnavailable
 from core.events import Incoming
@@ -61,6 +68,11 @@ def register(app: AsyncApp, inbox: Inbox, admission: Admission) -> None:
     @app.action(_CHOICES)
     async def on_click(ack: AsyncAck, body: dict[str, Any]) -> None:
         await _accept(inbox, parse_action(body, admission))
+        await ack()
+
+    @app.message_shortcut(START_SHORTCUT)
+    async def on_shortcut(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await _accept(inbox, parse_shortcut(body, admission))
         await ack()
 
 

@@ -9,7 +9,7 @@ from bots.slack.client import SCOPES
 from bots.slack.events import BOT_EVENTS
 from bots.slack.ingress import PATH
 
-FEATURE_SCOPES: Final = {"agent_view": ("assistant:write",)}
+FEATURE_SCOPES: Final = {"agent_view": ("assistant:write",), "shortcuts": ("commands",)}
 """Scopes that a feature of the manifest demands by itself."""
 
 BOT_SCOPES: Final = frozenset(

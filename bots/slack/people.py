@@ -17,10 +17,16 @@ KEPT_PEOPLE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What `users.info` tells; `email` only with the scope `users:read.email`."""
+    """What `users.info` tells; `email` only with the scope `users:read.email`.
+
+    `team` is the workspace they are a member of; a stranger is one of another organisation.
+    """
 
     name: str
     email: str | None = None
+    team: str | None = None
+    is_guest: bool = False
+    is_stranger: bool = False
 
 
 class People:
@@ -64,8 +70,17 @@ def _person(user: object) -> Person | None:
         return None
     profile = user.get("profile")
     profile = profile if isinstance(profile, dict) else {}
-    email = profile.get("email")
-    return Person(_name(user, profile), email if isinstance(email, str) and email else None)
+    return Person(
+        _name(user, profile),
+        _text(profile.get("email")),
+        team=_text(user.get("team_id")),
+        is_guest=user.get("is_restricted") is True or user.get("is_ultra_restricted") is True,
+        is_stranger=user.get("is_stranger") is True,
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _name(user: Wire, profile: Wire) -> str:

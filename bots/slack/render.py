@@ -18,9 +18,8 @@ from bots.slack.blocks import (
 )
 from bots.slack.buttons import CHOICE_ACTION, OPEN_ACTION, STOP_ACTION, question_block
 from bots.slack.events import user_of
-from bots.slack.markup import clipped, clipped_as, escape, link, markdown, mrkdwn, safe_url
-from bots.slack.split import split_markdown
-from core.activities import Answered, Author, Elicitation, IssueLinked, Option, Outcome, PlanStep, StepStatus
+from bots.slack.markup import escape, link, markdown, mrkdwn, safe_url
+from core.activities import Author, Elicitation, IssueLinked, Option, PlanStep, StepStatus
 from core.mirror.cards import (
     AnswerItem,
     ChatItem,
@@ -30,7 +29,33 @@ from core.mirror.cards import (
     QuestionItem,
     QuoteItem,
 )
-from core.ports import Payload
+from core.mirror.prose import clipped_as
+from core.mirror.split import split_markdown
+from core.mirror.words import (
+    CHOOSE,
+    CUT,
+    EMPTY_ANSWER,
+    FIRST_SIGN,
+    LINE_CHARS,
+    NOTHING,
+    OPEN_IN_LINEAR,
+    STEP_CHARS,
+    STOP,
+    asking,
+    closing,
+    doing_of,
+    ending_of,
+    facts_of,
+    failure_text,
+    hint,
+    mark_of,
+    quoted,
+    shown_plan,
+    summary_of,
+    title_of,
+    where_of,
+)
+from core.ports import Payload, PrivateLink
 
 MARKDOWN_CHARS: Final = 11_000
 """Slack takes 12,000 in the markdown blocks of a message; some room is left for what it adds."""
@@ -39,20 +64,6 @@ FALLBACK_CHARS: Final = 3_000
 """`text`, for notifications and screen readers; an edit takes 4,000."""
 
 BUTTONS: Final = 5
-
-_FIRST_SIGN: Final = "On it."
-_CUT: Final = "\n\n…"
-_LINE_CHARS: Final = 300
-_STEP_CHARS: Final = 200
-_STEPS: Final = 12
-_MARKS: Final = {
-    StepStatus.COMPLETED: "✓",
-    StepStatus.IN_PROGRESS: "◐",
-    StepStatus.PENDING: "○",
-    StepStatus.CANCELED: "–",
-}
-_ENDINGS: Final = {Outcome.DONE: "done in", Outcome.STOPPED: "stopped after", Outcome.FAILED: "failed after"}
-_SURFACES: Final = {"slack": "Slack", "teams": "Teams", "linear": "Linear"}
 
 
 def render(item: ChatItem) -> list[Payload]:
@@ -67,115 +78,70 @@ def render(item: ChatItem) -> list[Payload]:
         case AnswerItem():
             return _answer(item)
         case FailureItem(error=error, to=to):
-            body = f"{error.body} {error.action}".strip()
-            return [_prose(body, to=to)]
+            return [_prose(failure_text(error), to=to)]
         case QuestionItem():
             return [_question(item)]
         case QuoteItem(author=author, body=body):
-            return [_prose(_quote(author, body))]
+            return [_prose(quoted(author, body))]
         case NoticeItem(body=body):
             return [_prose(body)]
 
 
-def duration(seconds: int) -> str:
-    """`52 s`, `4 min`, `2 h 5 min`."""
-    if seconds < 60:
-        return f"{max(seconds, 0)} s"
-    hours, minutes = divmod(seconds // 60, 60)
-    if not hours:
-        return f"{minutes} min"
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-
-
-def money(dollars: float) -> str:
-    """`$0.31`."""
-    return f"${dollars:,.2f}"
+def whispered(text: str, link: PrivateLink | None = None) -> Payload:
+    """A message for one person; the link is a button that leads away."""
+    message = _prose(text)
+    if link is None or not safe_url(link.url):
+        return message
+    opened = button(OPEN_ACTION, link.label, url=link.url)
+    return payload(message["text"], [*message["blocks"], {"type": "actions", "elements": [opened]}])
 
 
 def _running(card: ProgressCard) -> Payload:
-    facts = _line(*_facts(card))
-    now = " · ".join(filter(None, [_doing(card), facts]))
-    lines = [_headline(card.issue), _where(card), *_plan(card.plan), now]
-    title = f"{_title(card.issue)}: " if card.issue else ""
-    fallback = title + ((card.blocked.body if card.blocked else card.doing) or _FIRST_SIGN)
-    blocks = sections(lines) or sections([_FIRST_SIGN])
-    return payload(clipped_as(escape, fallback, FALLBACK_CHARS), [*blocks, _buttons(card)])
+    now = " · ".join(filter(None, [_short(doing_of(card)), _line(*facts_of(card))]))
+    lines = [_headline(card.issue), _short(where_of(card)), *_plan(card.plan), now]
+    blocks = sections(lines) or sections([FIRST_SIGN])
+    return payload(clipped_as(escape, summary_of(card), FALLBACK_CHARS), [*blocks, _buttons(card)])
 
 
 def _ended(card: ProgressCard) -> Payload:
-    issue = card.issue
-    ending = f"{_ENDINGS[card.outcome]} {duration(card.elapsed_s)}" if card.outcome else ""
-    facts = [issue.identifier if issue else "", ending, *_cost(card)]
-    open_link = [link(issue.url, "Open in Linear")] if issue and safe_url(issue.url) else []
-    return payload(_line(*facts), sections([" · ".join([_line(*facts), *open_link])]))
+    issue, ending = card.issue, _line(ending_of(card))
+    open_link = [link(issue.url, OPEN_IN_LINEAR)] if issue and safe_url(issue.url) else []
+    return payload(ending, sections([" · ".join([ending, *open_link])]))
 
 
 def _headline(issue: IssueLinked | None) -> str:
-    return link(issue.url, _title(issue)) if issue else ""
-
-
-def _title(issue: IssueLinked) -> str:
-    return clipped(f"{issue.identifier} · {issue.title}".replace("\n", " "), _LINE_CHARS)
-
-
-def _where(card: ProgressCard) -> str:
-    if card.routed is None:
-        return ""
-    return _short(", ".join(filter(None, [card.routed.repository, card.routed.reason])))
+    return link(issue.url, title_of(issue)) if issue else ""
 
 
 def _plan(steps: Sequence[PlanStep]) -> list[str]:
-    """Twelve steps around the one at work: a longer list would hide the thread."""
-    busy = next((at for at, step in enumerate(steps) if step.status is StepStatus.IN_PROGRESS), 0)
-    first = max(0, min(busy - _STEPS // 2, len(steps) - _STEPS))
-    shown = [_step(step) for step in steps[first : first + _STEPS]]
-    before, after = first, max(0, len(steps) - first - _STEPS)
-    return [*_left_out(before, "before"), *shown, *_left_out(after, "after")]
-
-
-def _left_out(count: int, where: str) -> list[str]:
-    return [f"… {count} more {where}"] if count else []
+    plan = shown_plan(steps)
+    return [plan.before, *map(_step, plan.steps), plan.after]
 
 
 def _step(step: PlanStep) -> str:
-    content = clipped_as(mrkdwn, " ".join(step.content.split()), _STEP_CHARS)
+    content = clipped_as(mrkdwn, " ".join(step.content.split()), STEP_CHARS)
     if step.status is StepStatus.CANCELED:
         content = f"~{content.replace('~', '')}~"
-    return f"{_MARKS[step.status]} {content}"
-
-
-def _doing(card: ProgressCard) -> str:
-    if card.blocked:
-        return _short(f"{card.blocked.body} {card.blocked.action}".strip())
-    return _short(card.doing)
+    return f"{mark_of(step)} {content}"
 
 
 def _short(text: str) -> str:
-    return clipped_as(mrkdwn, " ".join(text.split()), _LINE_CHARS)
-
-
-def _facts(card: ProgressCard) -> list[str]:
-    elapsed = [duration(card.elapsed_s)] if card.elapsed_s > 0 else []
-    return [*elapsed, *_cost(card)]
-
-
-def _cost(card: ProgressCard) -> list[str]:
-    return [] if card.cost_usd is None else [money(card.cost_usd)]
+    return clipped_as(mrkdwn, " ".join(text.split()), LINE_CHARS)
 
 
 def _line(*facts: str) -> str:
-    return clipped_as(escape, " · ".join(filter(None, facts)), _LINE_CHARS)
+    return clipped_as(escape, " · ".join(filter(None, facts)), LINE_CHARS)
 
 
 def _buttons(card: ProgressCard) -> Block:
-    stop = button(STOP_ACTION, "Stop", value=card.turn)
+    stop = button(STOP_ACTION, STOP, value=card.turn)
     url = safe_url(card.issue.url) if card.issue else None
-    opened = [button(OPEN_ACTION, "Open in Linear", url=url)] if url else []
+    opened = [button(OPEN_ACTION, OPEN_IN_LINEAR, url=url)] if url else []
     return {"type": "actions", "elements": [*opened, stop]}
 
 
 def _answer(item: AnswerItem) -> list[Payload]:
-    parts = split_markdown(markdown(item.body), MARKDOWN_CHARS) or ["Done."]
+    parts = split_markdown(markdown(item.body), MARKDOWN_CHARS) or [EMPTY_ANSWER]
     first, *others = parts
     return [_message(first, _mention(item.to)), *(_message(part) for part in others)]
 
@@ -186,8 +152,8 @@ def _prose(body: str, *, to: Author | None = None) -> Payload:
 
 def _one_part(text: str) -> str:
     """As much of `text` as one message holds, fences closed."""
-    parts = split_markdown(text, MARKDOWN_CHARS - len(_CUT)) or ["–"]
-    return parts[0] if len(parts) == 1 else parts[0] + _CUT
+    parts = split_markdown(text, MARKDOWN_CHARS - len(CUT)) or [NOTHING]
+    return parts[0] if len(parts) == 1 else parts[0] + CUT
 
 
 def _message(text: str, mention: str = "") -> Payload:
@@ -201,48 +167,15 @@ def _mention(to: Author | None) -> str:
     return f"<@{user}>" if user and user.isalnum() else ""
 
 
-def _quote(author: Author, body: str) -> str:
-    name = author.name.replace("*", "")
-    lead = f"**{name} in {_SURFACES.get(author.surface, author.surface)}:**"
-    # A first line that is a list, a fence or a heading must stay at the start of its line.
-    return f"{lead}\n\n{body}" if "\n" in body.strip() else f"{lead} {body.strip()}"
-
-
 def _question(item: QuestionItem) -> Payload:
-    said = _one_part(markdown(_asking(item.question)))
+    said = _one_part(markdown(asking(item.question)))
     asked: Block = {"type": "markdown", "text": said}
     if item.answered is None:
         fallback = clipped_as(escape, said, FALLBACK_CHARS)
-        return payload(fallback, [asked, *_choices(item.question), context(_hint(item.question))])
-    closing = _closing(item.question, item.answered)
-    fallback = clipped_as(escape, closing, FALLBACK_CHARS)
-    return payload(fallback, [asked, context(clipped_as(mrkdwn, closing, SECTION_CHARS))])
-
-
-def _closing(question: Elicitation, answered: Answered) -> str:
-    """Who answered what, and where: an option by its label, free text as it was given."""
-    labels = {option.value: option.label for option in question.options}
-    by = answered.by
-    where = _SURFACES.get(by.surface, by.surface)
-    return f"→ Answered by {by.name} in {where}: {labels.get(answered.answer, answered.answer)}"
-
-
-def _asking(question: Elicitation) -> str:
-    names = _and(question.asked)
-    lead = f"Question for {names}:" if names else "Question:"
-    body = question.body.strip()
-    return f"{lead}\n\n{body}" if "\n" in body else f"{lead} {body}"
-
-
-def _and(names: Sequence[str]) -> str:
-    *most, last = names or ("",)
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def _hint(question: Elicitation) -> str:
-    if not question.options:
-        return "Answer in this thread."
-    return "or name several in this thread" if question.multiple else "or answer in this thread"
+        return payload(fallback, [asked, *_choices(item.question), context(hint(item.question))])
+    closed = closing(item.question, item.answered)
+    fallback = clipped_as(escape, closed, FALLBACK_CHARS)
+    return payload(fallback, [asked, context(clipped_as(mrkdwn, closed, SECTION_CHARS))])
 
 
 def _choices(question: Elicitation) -> list[Block]:
@@ -275,7 +208,7 @@ def _menu(options: Sequence[Option]) -> list[Block]:
         {
             "type": "static_select",
             "action_id": CHOICE_ACTION,
-            "placeholder": plain_text("Choose"),
+            "placeholder": plain_text(CHOOSE),
             "options": entries,
         }
     ]

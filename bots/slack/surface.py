@@ -1,6 +1,6 @@
 """Slack as a place to talk: posts, edits and reactions, and what was said in a thread."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -10,17 +10,20 @@ from bots.slack.client import call
 from bots.slack.events import user_of
 from bots.slack.inbound import attachments_of, mentioned, message_text
 from bots.slack.people import People
-from bots.slack.wire import MalformedEvent, Message, parsed
+from bots.slack.render import whispered
+from bots.slack.wire import MalformedEvent, Message, Wire, parsed
 from core.activities import Author, Fate
 from core.errors import Refused, Throttled, TryLater
 from core.events import ThreadMessage
 from core.ids import MessageRef, ThreadRef
-from core.ports import Payload
+from core.ports import Payload, PrivateLink
 
 METADATA_TYPE: Final = "threadline_post"
 HISTORY: Final = 50
 
 _PAGE: Final = 200
+_CLOCKS_APART_S: Final = 300.0
+"""How far Slack's clock may be behind ours."""
 _EMOJI: Final[dict[Fate, str | None]] = {
     Fate.SEEN: "eyes",
     Fate.QUEUED: "hourglass_flowing_sand",
@@ -34,25 +37,40 @@ _NOT_TO_REACT_TO: Final = frozenset(
 
 
 class SlackSurface:
-    """`ChatSurface` and `ThreadReader` of one Slack workspace. No call is repeated here.
+    """`ChatSurface`, `ThreadReader`, `ThreadOpener`, `Whisperer` of one workspace. No call is repeated here.
 
     Slack takes no key for a post. Each post carries its own in the message's metadata, where a second attempt
     finds it; so only a post that Slack has not shown in the thread yet when we look could appear twice.
     """
 
-    def __init__(self, client: AsyncWebClient, people: People | None = None) -> None:
+    def __init__(
+        self, client: AsyncWebClient, people: People | None = None, *, friends: Collection[str] = ()
+    ) -> None:
+        """`friends`: ids of other workspaces whose members count as our own."""
         self._client = client
         self._people = people or People(client)
+        self._friends = frozenset(friends)
 
     async def post(self, thread: ThreadRef, payload: Payload, *, key: str, again: bool) -> str:
         """See `ChatSurface.post`; the id is the message's ts."""
         if again and (found := await self._find(thread, key)):
             return found
+        return await self._post(thread.conversation, thread.root, payload, key)
+
+    async def open_thread(
+        self, place: str, payload: Payload, *, key: str, tried_at: float | None
+    ) -> ThreadRef:
+        """See `ThreadOpener.open_thread`."""
+        install, _, channel = place.removeprefix("slack:").partition("/")
+        found = None if tried_at is None else await self._find_root(channel, key, tried_at)
+        return ThreadRef("slack", install, channel, found or await self._post(channel, None, payload, key))
+
+    async def _post(self, channel: str, root: str | None, payload: Payload, key: str) -> str:
         answer = await call(
             "chat.postMessage",
             self._client.chat_postMessage(
-                channel=thread.conversation,
-                thread_ts=thread.root,
+                channel=channel,
+                thread_ts=root,
                 text=payload["text"],
                 blocks=payload["blocks"],
                 metadata={"event_type": METADATA_TYPE, "event_payload": {"key": key}},
@@ -61,6 +79,25 @@ class SlackSurface:
             ),
         )
         return str(answer["ts"])
+
+    async def whisper(
+        self, thread: ThreadRef, to: Author, text: str, link: PrivateLink | None = None
+    ) -> None:
+        """See `Whisperer.whisper`: an ephemeral message, which is gone when they load Slack again."""
+        user = user_of(to)
+        if user is None:
+            raise Refused(f"{to.surface} is not Slack")
+        payload = whispered(text, link)
+        await call(
+            "chat.postEphemeral",
+            self._client.chat_postEphemeral(
+                channel=thread.conversation,
+                user=user,
+                thread_ts=thread.root,
+                text=payload["text"],
+                blocks=payload["blocks"],
+            ),
+        )
 
     async def edit(self, message: MessageRef, payload: Payload) -> None:
         """See `ChatSurface.edit`. A message that somebody removed raises `Refused`: it stays removed."""
@@ -115,41 +152,71 @@ class SlackSurface:
         person = await self._people.find(user) if user else None
         if person is None:
             return author
-        return replace(author, name=person.name, email=person.email or author.email)
+        home = author.id.rpartition("/")[0]
+        is_far = person.is_stranger or person.team not in {None, home}
+        return replace(
+            author,
+            name=person.name,
+            email=person.email or author.email,
+            is_guest=author.is_guest or person.is_guest,
+            is_external=author.is_external or (is_far and person.team not in self._friends),
+        )
 
     async def _find(self, thread: ThreadRef, key: str) -> str | None:
         """The ts of our post with this key. All of the thread is read: nothing tells when we tried before."""
         messages = await self._messages(thread)
         return next((message.ts for message in messages if _key_of(message) == key), None)
 
+    async def _find_root(self, channel: str, key: str, tried_at: float) -> str | None:
+        """The ts of our message with this key that stands in the channel itself."""
+
+        async def page(cursor: str | None) -> Wire:
+            asked = self._client.conversations_history(
+                channel=channel,
+                oldest=f"{max(0.0, tried_at - _CLOCKS_APART_S):.6f}",
+                limit=_PAGE,
+                cursor=cursor,
+                include_all_metadata=True,
+            )
+            return await call("conversations.history", asked)
+
+        messages = await _all_pages(page)
+        return next((message.ts for message in messages if _key_of(message) == key), None)
+
     async def _messages(self, thread: ThreadRef) -> list[Message]:
         """All of the thread, oldest first."""
-        messages: list[Message] = []
-        cursor: str | None = None
-        while True:
-            answer = await call(
-                "conversations.replies",
-                self._client.conversations_replies(
-                    channel=thread.conversation,
-                    ts=thread.root,
-                    limit=_PAGE,
-                    cursor=cursor,
-                    include_all_metadata=True,
-                ),
+
+        async def page(cursor: str | None) -> Wire:
+            asked = self._client.conversations_replies(
+                channel=thread.conversation,
+                ts=thread.root,
+                limit=_PAGE,
+                cursor=cursor,
+                include_all_metadata=True,
             )
-            messages += _read(answer.get("messages"))
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                return messages
+            return await call("conversations.replies", asked)
+
+        return await _all_pages(page)
+
+
+async def _all_pages(page: Callable[[str | None], Awaitable[Wire]]) -> list[Message]:
+    messages: list[Message] = []
+    cursor: str | None = None
+    while True:
+        answer = await page(cursor)
+        messages += _read(answer.get("messages"))
+        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+        if not cursor:
+            return messages
 
 
 def _read(messages: object) -> list[Message]:
     if not isinstance(messages, list):
-        raise Refused("conversations.replies: no messages in the answer")
+        raise Refused("Slack: no messages in the answer")
     try:
         return [parsed(Message, message) for message in messages]
     except MalformedEvent as error:
-        raise Refused(f"conversations.replies: {error}") from error
+        raise Refused(f"Slack: {error}") from error
 
 
 def _key_of(message: Message) -> object:

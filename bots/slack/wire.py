@@ -180,6 +180,16 @@ class BlockActions(_Wire):
     actions: tuple[Click, ...]
 
 
+class Shortcut(_Wire):
+    """An interaction with a message's menu: `message_action`."""
+
+    team: Identified
+    user: Clicker
+    channel: Identified
+    callback_id: str
+    message: Message
+
+
 def parsed(model: type[Model], body: object) -> Model:
     """`body` as `model`; raises `MalformedEvent` without quoting what was sent."""
     try:

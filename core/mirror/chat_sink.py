@@ -8,8 +8,12 @@ from typing import Any
 from core.activities import (
     Action,
     Answered,
+    AuthAsked,
+    AuthGiven,
+    Author,
     Blocked,
     Blocker,
+    Denied,
     Elicitation,
     Entry,
     Error,
@@ -30,10 +34,12 @@ from core.mirror.cards import AnswerItem, ChatItem, FailureItem, NoticeItem, Que
 from core.mirror.queue import Form, Priority, Skip, Snapshot, Solid
 from core.mirror.sink import Delivered, Memory, Op, View
 from core.mirror.story import UNTOLD, Story
-from core.ports import ChatSurface, Payload
+from core.ports import ChatSurface, Linker, Payload, PrivateLink, Whisperer
 
 CARD_INTERVAL_S = 2.0
 CARDS_KEPT = 5
+LINK_ACCOUNT = "Link account"
+RUNS_BY_ITSELF = "What you ask for then runs by itself. The link is for you only, and counts for an hour."
 PASSING_FATES = frozenset({Fate.QUEUED, Fate.DELIVERED})
 
 SLACK_LIMITS: Mapping[str, Limit] = MappingProxyType(
@@ -83,12 +89,14 @@ class ChatSink:
         name: str = "slack",
         limits: Mapping[str, Limit] = SLACK_LIMITS,
         charge: Charge = slack_charge,
+        linker: Linker | None = None,
     ) -> None:
         self.name = name
         self._surface = surface
         self._render = render
         self._limits = limits
         self._charge = charge
+        self._linker = linker
 
     def form(self, logged: Logged, story: Story, view: View) -> Form:
         match logged.entry:
@@ -106,15 +114,24 @@ class ChatSink:
                 return Solid(Priority.TERMINAL, urgent=True)
             case Elicitation():
                 return Solid(Priority.ELICITATION, urgent=True)
-            case Notice(surface=surface) if surface not in ("", self.name):
+            case Notice() | AuthGiven() | Denied() if not self._is_told(logged.entry, view):
                 return Skip()
-            case TurnStarted() | Answered() | Notice():
+            case TurnStarted() | Answered() | Notice() | AuthAsked() | Denied():
                 # Somebody just wrote or clicked, and looks for an effect.
                 return Solid(Priority.PROMPT, urgent=True)
             case TurnEnded(turn=turn):
                 return _card_form(turn, logged.entry)
             case _:  # All the rest shows in the card of the turn that is on.
                 return _card_form(story.turn, logged.entry)
+
+    def _is_told(self, entry: Notice | AuthGiven | Denied, view: View) -> bool:
+        match entry:
+            case Notice(surface=surface):
+                return surface in ("", self.name)
+            case AuthGiven():
+                return False  # What was waited for shows it.
+            case Denied(thread=thread):
+                return str(thread) == view.target
 
     def op(self, entries: Sequence[Logged], story: Story, view: View) -> Op | None:
         newest = entries[-1]
@@ -128,6 +145,10 @@ class ChatSink:
                 return self._post(QuestionItem(question), newest, view, anchor=anchor)
             case TurnStarted(turn=turn) | TurnEnded(turn=turn):
                 return self._card(turn, newest, story, view)
+            case AuthAsked() as asked:
+                return self._ask_to_link(asked, newest, view)
+            case Denied(person=person, body=body):
+                return self._whisper(person, body, view)
             case entry if (item := _item(entry, story)) is not None:
                 return self._post(item, newest, view)
             case _:
@@ -142,6 +163,9 @@ class ChatSink:
                 return Delivered(posted)
             case "edit":
                 return await self._edit(thread_of(target), call, again=again)
+            case "whisper":
+                await self._tell_privately(thread_of(target), call)
+                return Delivered()
             case _:
                 message = MessageRef(thread_of(target), call["message"])
                 await self._surface.react(message, add=_fate(call["add"]), remove=_fate(call["remove"]))
@@ -192,6 +216,36 @@ class ChatSink:
         }
         cost = self._charge("post", thread_of(view.target))
         return Op(cost, call, more=view.part + 1 < len(payloads))
+
+    def _ask_to_link(self, asked: AuthAsked, logged: Logged, view: View) -> Op | None:
+        """A line that all can read, unless they have, and then the link for one person."""
+        is_here = str(asked.thread) == view.target
+        if view.part == 0 and not asked.is_known:
+            where = "; the link is in a message that only they can see" if is_here else ""
+            line = f"Waiting for {asked.person.name} to link an account at {asked.provider}{where}."
+            call = {"do": "post", "key": f"{view.session}/{self.name}/{logged.key}/0"}
+            payload = self._render(NoticeItem(line))[0]
+            cost = self._charge("post", thread_of(view.target))
+            return Op(cost, {**call, "payload": payload, **_anchoring(None)}, more=is_here)
+        return self._whisper(asked.person, asked.body, view, provider=asked.provider) if is_here else None
+
+    def _whisper(self, to: Author, body: str, view: View, *, provider: str | None = None) -> Op:
+        call = {"do": "whisper", "to": [to.surface, to.id, to.name], "body": body, "provider": provider}
+        return Op(self._charge("post", thread_of(view.target)), {**call, **_anchoring(None)})
+
+    async def _tell_privately(self, thread: ThreadRef, call: Mapping[str, Any]) -> None:
+        if not isinstance(self._surface, Whisperer):
+            raise Refused(f"{self.name} shows nothing to one person alone")
+        person, provider = Author(*call["to"]), call["provider"]
+        if provider is None:
+            await self._surface.whisper(thread, person, call["body"])
+            return
+        if self._linker is None:
+            raise Refused(f"nobody can link an account at {provider} here")
+        # Made now: the call is stored, and a link must not be.
+        url = await self._linker.link_for(provider, person)
+        link = PrivateLink(LINK_ACCOUNT, url)
+        await self._surface.whisper(thread, person, f"{call['body']} {RUNS_BY_ITSELF}", link)
 
     def _card(self, turn: TurnId | None, logged: Logged, story: Story, view: View) -> Op | None:
         if turn is None or turn not in story.cards:

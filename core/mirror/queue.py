@@ -127,8 +127,8 @@ def decide(
         pending: Everything after the cursor, in order.
         last_sent: When each snapshot slot was last shown (seconds).
         now: Seconds, on the clock of `Queued.at`.
-        squeeze: 0 normal; 1 the budget shrinks: passing thoughts stay out; 2 it is almost used up:
-            neighbouring mergeable entries share a call as well.
+        squeeze: 0 normal; 1 the budget shrinks: passing thoughts stay out; 2 it is almost used up: what
+            is spare stays out as well, and neighbouring mergeable entries share a call.
     """
     if not pending:
         return Idle()

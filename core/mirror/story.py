@@ -8,9 +8,12 @@ from functools import reduce
 from core.activities import (
     Action,
     Answered,
+    AuthAsked,
+    AuthGiven,
     Author,
     Blocked,
     Blocker,
+    Denied,
     Elicitation,
     Entry,
     Error,
@@ -196,5 +199,8 @@ def _line(entry: Entry) -> str | None:
             | Heartbeat()
             | TurnEnded()
             | Notice()
+            | AuthAsked()
+            | AuthGiven()
+            | Denied()
         ):
             return None

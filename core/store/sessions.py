@@ -127,13 +127,16 @@ class SessionStore:
             return Accepted(Receipt.DUPLICATE, session_id)
         if session_id is None:
             session_id = await self._create(connection, incoming)
-        await self._put(connection, session_id, incoming, enqueue)
+        await self.put(connection, session_id, incoming, enqueue)
         return Accepted(Receipt.ACCEPTED, session_id)
 
-    async def _put(
+    async def put(
         self, connection: AsyncConnection, session_id: SessionId, incoming: Incoming, enqueue: Enqueue
     ) -> None:
-        """The event goes into the session's inbox, its message shows that, and its turn is queued."""
+        """The event goes into the session's inbox, its message shows that, and its turn is queued.
+
+        In the caller's transaction; raises `sqlalchemy.exc.IntegrityError` if its key is there already.
+        """
         raised = (
             sa.update(sessions).where(sessions.c.id == session_id).values(next_seq=sessions.c.next_seq + 1)
         )
@@ -142,7 +145,7 @@ class SessionStore:
         await connection.execute(sa.insert(inbox).values(**row, body=dump_incoming(incoming)))
         if incoming.message and isinstance(incoming.event, Said):
             seen = FateChanged(message=incoming.message, fate=Fate.SEEN)
-            await self._log(connection, session_id, [Append(EntryKey(f"fate/{incoming.key}/seen"), seen)])
+            await self.append(connection, session_id, [Append(EntryKey(f"fate/{incoming.key}/seen"), seen)])
         await connection.run_sync(lambda sync: enqueue(sync, session_id, seq))
 
     async def _insert_session(self, connection: AsyncConnection, incoming: Incoming) -> SessionId:
@@ -222,7 +225,7 @@ class SessionStore:
                 return SessionId(known)
             session_id = await self._insert_session(connection, renewed)
             await self._move_thread(connection, incoming.place, session_id)
-            await self._put(connection, session_id, renewed, enqueue)
+            await self.put(connection, session_id, renewed, enqueue)
         return session_id
 
     async def _move_thread(
@@ -288,7 +291,7 @@ class SessionStore:
             if session != record.session:
                 new = sa.update(sessions).where(sessions.c.id == session_id)
                 await connection.execute(new.values(state=dump_session(session)))
-            await self._log(connection, session_id, [one for one in effects if isinstance(one, Append)])
+            await self.append(connection, session_id, [one for one in effects if isinstance(one, Append)])
             if take and (effects or any(isinstance(event, StopRequested) for event in happened)):
                 await _take(connection, session_id, take, by)
         return tuple(effects)
@@ -301,7 +304,7 @@ class SessionStore:
     async def say(self, session_id: SessionId, key: EntryKey, entry: Entry) -> None:
         """Log something that belongs to no attempt at a turn."""
         async with self._database.write() as connection:
-            await self._log(connection, session_id, [Append(key, entry)])
+            await self.append(connection, session_id, [Append(key, entry)])
 
     async def update(self, session_id: SessionId, *, epoch: int, **columns: Any) -> None:
         """Remember facts about the session.
@@ -362,9 +365,10 @@ class SessionStore:
                 for row in rows
             ]
 
-    async def _log(
+    async def append(
         self, connection: AsyncConnection, session_id: SessionId, appends: Sequence[Append]
     ) -> None:
+        """Log each of these whose key is new, in the caller's transaction."""
         for append in appends:
             if await _has(connection, session_id, append.key):
                 continue

@@ -156,3 +156,58 @@ tickets = sa.Table(
     sa.Column("body", sa.JSON, nullable=False),
     sa.Column("expires_at", sa.Float, nullable=False),
 )
+
+identities = sa.Table(
+    "identities",
+    metadata,
+    # As in `core.activities.Author`; `linear_user` is the id of the same person's account in Linear.
+    sa.Column("surface", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("linear_user", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("email", sa.Text),
+    # email | oauth
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("linked_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("surface", "linear_user", name="one_account_a_surface"),
+)
+
+held = sa.Table(
+    "held",
+    metadata,
+    # Inbox rows that wait until their author has linked an account; then they come in anew.
+    sa.Column("session_id", sa.Text, primary_key=True),
+    sa.Column("seq", BIG, primary_key=True),
+    sa.Column("surface", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(["session_id", "seq"], ["inbox.session_id", "inbox.seq"]),
+)
+sa.Index("held_by_person", held.c.surface, held.c.account)
+
+addresses = sa.Table(
+    "addresses",
+    metadata,
+    # How to reach a conversation of a chat platform, or the person behind an id; `install` as in `ThreadRef`.
+    sa.Column("surface", sa.Text, primary_key=True),
+    sa.Column("install", sa.Text, primary_key=True),
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("address", sa.JSON, nullable=False),
+    sa.Column("updated_at", sa.Float, nullable=False),
+)
+
+openings = sa.Table(
+    "openings",
+    metadata,
+    # A thread that we begin ourselves: `place` as in `ThreadRef.place`, `body` is its first message.
+    sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    # What is logged up to here is not shown there.
+    sa.Column("after_n", BIG, nullable=False),
+    # Set before the chat is asked for the first time: the message may be there from then on.
+    sa.Column("tried_at", sa.Float),
+    # As text, once it is there.
+    sa.Column("thread", sa.Text),
+    # due | done | gone
+    sa.Column("state", sa.Text, nullable=False),
+)

@@ -49,12 +49,24 @@ class TicketStore:
     async def is_good(self, purpose: str, ticket: str) -> bool:
         """Whether it would be redeemed now; it stays good."""
         async with self._database.read() as connection:
-            found = await connection.scalar(sa.select(tickets.c.digest).where(self._matches(purpose, ticket)))
+            query = sa.select(tickets.c.digest).where(self._matches(purpose, digest_of(ticket)))
+            found = await connection.scalar(query)
         return found is not None
+
+    async def look(self, purpose: str, digest: str) -> dict[str, Any] | None:
+        """The body of the ticket with this digest, if it would be redeemed now; it stays good."""
+        query = sa.select(tickets.c.body).where(self._matches(purpose, digest))
+        async with self._database.read() as connection:
+            body: dict[str, Any] | None = await connection.scalar(query)
+        return body
 
     async def redeem(self, purpose: str, ticket: str) -> dict[str, Any] | None:
         """Its body, and the end of it; None if it is unknown, used up, too old, or for something else."""
-        query = sa.delete(tickets).where(self._matches(purpose, ticket)).returning(tickets.c.body)
+        return await self.end(purpose, digest_of(ticket))
+
+    async def end(self, purpose: str, digest: str) -> dict[str, Any] | None:
+        """The same by its digest, for whoever was shown the ticket before."""
+        query = sa.delete(tickets).where(self._matches(purpose, digest)).returning(tickets.c.body)
         async with self._database.write() as connection:
             body: dict[str, Any] | None = await connection.scalar(query)
         return body
@@ -64,9 +76,9 @@ class TicketStore:
         async with self._database.write() as connection:
             await connection.execute(sa.delete(tickets).where(tickets.c.purpose.in_(purposes)))
 
-    def _matches(self, purpose: str, ticket: str) -> sa.ColumnElement[bool]:
+    def _matches(self, purpose: str, digest: str) -> sa.ColumnElement[bool]:
         return sa.and_(
-            tickets.c.digest == digest_of(ticket),
+            tickets.c.digest == digest,
             tickets.c.purpose == purpose,
             tickets.c.expires_at > self._now().timestamp(),
         )

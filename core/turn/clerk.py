@@ -1,16 +1,24 @@
 """Answers the words that are for us and not for the agent: where they were said, and nowhere else."""
 
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from core.activities import Answered, Elicitation, Fate, FateChanged, Logged, Notice
-from core.commands import Aside, Command, Follow, Help, New, Status, Stop, Why
+from core.commands import Aside, Command, Follow, Help, Link, New, Status, Stop, Unlink, Why
 from core.composer import line_of
+from core.errors import DeliveryError
 from core.events import Chosen, Incoming, Said
 from core.ids import EntryKey, ThreadRef
 from core.intake import label_of
-from core.reports import HELP, status, why
+from core.people import Evidence, Identity
+from core.reports import HELP, LINKING, status, why
 from core.turn.desk import TurnDesk
+from core.turn.doorkeeper import Doorkeeper
+
+log = logging.getLogger(__name__)
+
+NO_LINKING = "Accounts cannot be linked here; people are known by their e-mail address."
 
 
 class Clerk:
@@ -19,6 +27,7 @@ class Clerk:
     def __init__(self, desk: TurnDesk) -> None:
         self._desk = desk
         self._crew = desk.crew
+        self._door = Doorkeeper(desk)
 
     async def obey(self, incoming: Incoming, command: Command) -> None:
         """Do what the command says; its message shows that it was understood."""
@@ -29,9 +38,13 @@ class Clerk:
                 shown = await self._crew.progress(self._desk.record.id)
                 await self._reply(incoming, why(await self._log(), shown, self._now()))
             case Help():
-                await self._reply(incoming, HELP)
+                await self._reply(incoming, HELP + LINKING if self._can_link(incoming) else HELP)
             case Follow(identifier=identifier):
                 await self._reply(incoming, await self._follow(incoming, identifier))
+            case Link():
+                await self._link(incoming)
+            case Unlink():
+                await self._reply(incoming, await self._unlink(incoming))
             case New(text=text):
                 await self._start_over(incoming, text)
                 return
@@ -67,6 +80,37 @@ class Clerk:
         self._crew.wake_mirror(followed)
         return f"This thread follows {identifier} now; what you write here reaches its session."
 
+    def _can_link(self, incoming: Incoming) -> bool:
+        people = self._crew.people
+        return people is not None and people.can_link and isinstance(incoming.place, ThreadRef)
+
+    async def _link(self, incoming: Incoming) -> None:
+        if not self._can_link(incoming):
+            await self._reply(incoming, NO_LINKING)
+        elif identity := await self._identity(incoming):
+            await self._reply(
+                incoming, f"{incoming.author.name} is {identity.name} in Linear{_why(identity)}."
+            )
+        else:
+            await self._door.ask(incoming, "Link your account in Linear to the one here.")
+
+    async def _unlink(self, incoming: Incoming) -> str:
+        people, author = self._crew.people, incoming.author
+        gone = await people.store.unlink(author.surface, author.id) if people else None
+        if gone is None:
+            return f"{author.name} has no link to remove."
+        if gone.evidence is Evidence.EMAIL:
+            return f"{author.name} is {gone.name} in Linear{_why(gone)}; there is no link to remove."
+        return f"{author.name} is not linked to {gone.name} in Linear any more."
+
+    async def _identity(self, incoming: Incoming) -> Identity | None:
+        people = self._crew.people
+        try:
+            return await people.identity(incoming.author) if people else None
+        except DeliveryError as error:
+            log.warning("person unknown", extra={"author": incoming.author.id, "error": str(error)})
+            return None  # A link does no harm to somebody whom Linear would have known.
+
     async def _start_over(self, incoming: Incoming, text: str) -> None:
         await self._settle(incoming, Fate.WITHDRAWN)
         started = await self._crew.store.start_over(incoming, text, self._crew.enqueue)
@@ -92,3 +136,7 @@ class Clerk:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._crew.now(), UTC)
+
+
+def _why(identity: Identity) -> str:
+    return ", by e-mail address" if identity.evidence is Evidence.EMAIL else ""

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from core.activities import (
+    Answered,
     Author,
     Blocked,
     Blocker,
+    Elicitation,
     Error,
     IssueLinked,
     Outcome,
@@ -43,8 +45,9 @@ from core.ids import ElicitationId, EntryKey, uuid_for
 from core.intake import without_options
 from core.narration import failure, narrate, waiting
 from core.ports import AgentRun, RunSpec
-from core.reports import plan_is_agreed
+from core.reports import plan_is_agreed, waited_s
 from core.session import (
+    ANSWERS,
     AgentGone,
     Asked,
     Given,
@@ -53,6 +56,7 @@ from core.session import (
     Session,
     TurnClosed,
     going_on,
+    is_answers,
     unheard,
     value_of,
 )
@@ -80,6 +84,8 @@ class Conversation:
         self._sent: set[str] = set()
         self._last_sent: str | None = None
         self._news = asyncio.Event()
+        self._waited_s: float | None = None
+        self._granted: set[ElicitationId] = set()
         self._waits: Blocked | None = None
         self._was_silent = False
 
@@ -94,18 +100,19 @@ class Conversation:
             Failed: It cannot be started.
             Stopped: Somebody asked to stop while it was starting.
         """
-        lives = LIVES
+        lives, trouble = LIVES, None
         try:
             while True:
                 # What the last agent asked is not asked again by the next one.
                 await self._desk.unless_stopped(self._answers())
+                if trouble is not None:
+                    await self._wait(waiting(trouble))
                 ended = await self._live(await self._desk.unless_stopped(self._open(model, plan=plan)))
                 match ended:
                     case AgentDied() if lives > 1 and not self._desk.stop.is_set():
                         lives -= 1
                         await self._desk.apply(AgentGone())
-                        silent = self._was_silent
-                        await self._wait(waiting(Blocker.AGENT_SILENT if silent else Blocker.AGENT_CRASHED))
+                        trouble = Blocker.AGENT_SILENT if self._was_silent else Blocker.AGENT_CRASHED
                     case _:
                         return await self._closed(ended)
         finally:
@@ -118,11 +125,13 @@ class Conversation:
     async def hear(self) -> None:
         """A person said more: steer it into the running agent, if it runs."""
         self._news.set()
+        self._waited_s = None
         if self._run is not None:
             await self._hand_over(self._run)
 
     async def answer(self, question: ElicitationId, answer: str) -> None:
         """The answer to something the agent asked."""
+        self._waited_s = None
         if self._run is not None:
             await self._run.answer(question, answer)
 
@@ -212,15 +221,22 @@ class Conversation:
             log.info("agent did not stop by itself", extra={"session": self._desk.record.id})
         return RunInterrupted()
 
-    async def _patience(self) -> float:
-        session, limits = await self._load(), self._crew.limits
-        left = session.started_at + limits.turn_timeout_s - self._crew.now()
-        # People may take their time: a question does not make the agent look dead.
-        return max(0.0, left if session.questions else min(left, limits.silence_timeout_s))
+    async def _patience(self) -> float | None:
+        """Seconds until something is done about a silent agent; None while people are waited for."""
+        session = await self._load()
+        if session.questions:
+            return None
+        return max(0.0, min(await self._left_s(session), self._crew.limits.silence_timeout_s))
+
+    async def _left_s(self, session: Session) -> float:
+        """What is left of the turn's time; people may take theirs."""
+        if self._waited_s is None:
+            self._waited_s = waited_s(await self._crew.store.log(self._desk.record.id))
+        ends = session.started_at + self._waited_s + self._crew.limits.turn_timeout_s
+        return ends - self._crew.now()
 
     async def _out_of_patience(self) -> AgentEvent:
-        session = await self._load()
-        if self._crew.now() - session.started_at >= self._crew.limits.turn_timeout_s:
+        if await self._left_s(await self._load()) <= 0:
             minutes = round(self._crew.limits.turn_timeout_s / 60)
             sentence = f"Stopped after {minutes} min as configured; the branch keeps the work."
             return RunFailed(Blocker.RUN_TIMEOUT, sentence)
@@ -237,7 +253,7 @@ class Conversation:
         session = await self._load()
         match narrate(event, requester=session.requester):
             case Asked(question=question) as asked:
-                earlier = await self._crew.store.answer_to(self._desk.record.id, question.id)
+                earlier = await self._answered_before(question)
                 if earlier is not None:  # People answered while there was no agent to hear it.
                     await run.answer(question.id, value_of(question, earlier))
                 else:
@@ -246,6 +262,23 @@ class Conversation:
                 pass
             case happened:
                 await self._desk.apply(happened)
+
+    async def _answered_before(self, question: Elicitation) -> str | None:
+        """What people answered while there was no agent to hear it; a permission counts once."""
+        if (earlier := await self._crew.store.answer_to(self._desk.record.id, question.id)) is not None:
+            return earlier
+        told = {one.key.removeprefix(ANSWERS) for one in (await self._load()).given if is_answers(one)}
+        alike: set[ElicitationId] = set()
+        for one in await self._crew.store.log(self._desk.record.id):
+            match one.entry:
+                case Elicitation(id=id, body=question.body, options=question.options) if id in told:
+                    alike.add(id)
+                case Answered(elicitation=id, answer=answer) if id in alike - self._granted:
+                    self._granted.add(id)
+                    return answer
+                case _:
+                    continue
+        return None
 
     async def _wait(self, blocked: Blocked) -> None:
         if blocked != self._waits:
@@ -286,7 +319,7 @@ class Conversation:
             return ()
 
     async def _words(self, given: Sequence[Given]) -> str:
-        given = [replace(one, text=without_options(one.text)) for one in given]
+        given = [one if is_answers(one) else replace(one, text=without_options(one.text)) for one in given]
         if self._sent or await self._was_answered_before():
             return prompt_text(given)
         return first_prompt(given, await self._history(given), self._issue)

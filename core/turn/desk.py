@@ -5,17 +5,21 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from core.activities import Elicitation, Entry, Error
+from core.activities import Author, Elicitation, Entry, Error
 from core.admission import Admission
 from core.ids import ElicitationId, EntryKey, SessionId, TurnId
-from core.ports import AgentRunner, FileReader, ThreadReader, Tracker
+from core.ports import AgentRunner, FileReader, ThreadReader, TrackedIssue, Tracker
 from core.reports import Shown
 from core.routing import Repository
 from core.session import Asked, Effect, Given, Interrupt, Noted, Resolve, SessionEvent
 from core.store.sessions import Enqueue, Record, SessionStore
+from core.turn.registry import Registry
 from core.workspace.clone import Workspaces
 
 T = TypeVar("T")
+
+OpenThread = Callable[[SessionId, TrackedIssue, Author | None], Awaitable[None]]
+"""Asks for a chat thread in which people follow what was begun in Linear, by somebody if a person did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,8 @@ class Crew:
         progress: How far the projections of a session are.
         enqueue: Queues a turn inside a transaction.
         files: Reads what texts written in Linear link; None leaves files unread.
+        open_thread: None: sessions from Linear stay there.
+        people: Says who may do what; None: everybody may do everything.
     """
 
     store: SessionStore
@@ -65,6 +71,8 @@ class Crew:
     enqueue: Enqueue
     team: str | None = None
     files: FileReader | None = None
+    open_thread: OpenThread | None = None
+    people: Registry | None = None
 
 
 class Stopped(Exception):

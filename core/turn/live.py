@@ -41,6 +41,7 @@ from core.session import (
 from core.turn.clerk import Clerk
 from core.turn.conversation import Conversation
 from core.turn.desk import Failed, Settled, Stopped, TurnDesk
+from core.turn.doorkeeper import Doorkeeper
 from core.turn.preparation import Preparation
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class LiveTurn:
         self._desk = desk
         self._crew = desk.crew
         self._news = asyncio.Event()
+        self._door = Doorkeeper(desk)
         self._clerk = Clerk(desk)
         self._conversation: Conversation | None = None
         self._beats = 0
@@ -135,9 +137,9 @@ class LiveTurn:
         rows = await self._crew.store.waiting(self._desk.record.id)
         if not rows:
             return False
-        held = await self._for_the_agent(fold(rows))
+        held = await self._for_the_agent(await self._door.admitted(fold(rows)))
         mine = for_one_turn(held)
-        events = [meaning(await self._named(row.incoming), Session()) for row in mine]
+        events = [meaning(await self._door.named(row.incoming), Session()) for row in mine]
         given = tuple(event.given for event in events if isinstance(event, Prompted))
         taken = [*withdrawn(rows, held), *(seq for row in mine for seq in row.seqs)]
         for row, event in zip(mine, events, strict=True):
@@ -164,11 +166,11 @@ class LiveTurn:
     async def _heeded(self, incoming: Incoming, session: Session) -> Incoming | None:
         """What is for the turn; None if it was for us, and is done."""
         if command := command_in(incoming):
-            await self._clerk.obey(await self._named(incoming), command)
+            await self._clerk.obey(await self._door.named(incoming), command)
             return None
         match incoming.event:
             case Chosen(elicitation=asked) as chosen if all(asked != one.id for one in session.questions):
-                return await self._clerk.late_choice(await self._named(incoming), chosen)
+                return await self._clerk.late_choice(await self._door.named(incoming), chosen)
             case _:
                 return incoming
 
@@ -194,7 +196,13 @@ class LiveTurn:
 
     async def _hear(self, row: Waiting) -> None:
         session = (await self._crew.store.load(self._desk.record.id)).session
-        incoming = await self._heeded(await self._named(row.incoming), session)
+        try:
+            admitted = await self._door.admit(row)
+        except DeliveryError as error:
+            # It waits for the next look; whoever asks to stop meanwhile is heard.
+            log.warning("person unknown", extra={"session": self._desk.record.id, "error": str(error)})
+            return
+        incoming = await self._heeded(admitted.incoming, session) if admitted else None
         happened = meaning(incoming, session) if incoming else None
         if incoming is None or happened is None:
             await self._crew.store.take(self._desk.record.id, row.seqs, self._desk.turn)
@@ -230,16 +238,6 @@ class LiveTurn:
             self._beats = beats
             await self._desk.note(f"beat/{beats}", Heartbeat(elapsed_s=beats * HEARTBEAT_S))
 
-    async def _named(self, incoming: Incoming) -> Incoming:
-        author, reader = incoming.author, self._crew.readers.get(incoming.author.surface)
-        if reader is None or (author.name and not author.id.endswith(f"/{author.name}")):
-            return incoming  # Events of a surface name people by their ids.
-        try:
-            return replace(incoming, author=await reader.person(author))
-        except DeliveryError as error:
-            log.warning("name unknown", extra={"author": author.id, "error": str(error)})
-            return replace(incoming, author=Author(author.surface, author.id, author.id))
-
     async def _conduct(self) -> TurnClosed:
         preparation = Preparation(self._desk)
         async with AsyncExitStack() as places:
@@ -249,7 +247,7 @@ class LiveTurn:
                 model = options.model or self._desk.record.model
                 await self._desk.remember(model=model)
                 self._conversation = Conversation(self._desk, workspace, issue)
-                return await self._conversation.hold(model, plan=options.plan)
+                return await self._conversation.hold(model, plan=await preparation.wants_plan())
             except Stopped:
                 return await self._closed_by_stop(preparation)
             except Failed as failed:

@@ -17,6 +17,7 @@ from core.activities import (
     Routed,
     Unblocked,
 )
+from core.commands import wants_plan
 from core.composer import branch_for, draft_issue
 from core.errors import DeliveryError, Refused, TargetGone, Throttled, TryLater, WorkspaceError
 from core.events import ThreadMessage
@@ -25,7 +26,7 @@ from core.intake import Options, options_of, without_options
 from core.narration import failure, queued, waiting
 from core.ports import ThreadReader, TrackedIssue
 from core.routing import Repository, Route, choose, find
-from core.session import Given, Noted
+from core.session import Given, Noted, is_answers
 from core.turn.desk import Failed, Settled, TurnDesk
 from core.workspace.clone import Workspace
 
@@ -54,16 +55,24 @@ class Preparation:
         """
         await self._first_sign()
         issue = await self._known_issue()
+        # Before the question for the repository, so that people in chat can answer it, too.
+        linked = await self._present_issue(issue) if issue else None
         route = await self._route(issue)
-        issue = issue or await self._create_issue(route)
-        await self._desk.remember(issue=issue, issue_id=issue.id)
-        linked = IssueLinked(identifier=issue.identifier, title=issue.title, url=issue.url)
-        await self._desk.note("issue", linked)
+        if issue is None or linked is None:
+            issue = await self._create_issue(route)
+            linked = await self._present_issue(issue)
         await self._desk.note("route", Routed(repository=route.repository.name, reason=route.reason))
         await self._open_agent_session(issue)
         await places.enter_async_context(self._crew.admission.place(self._queued))
         await self._desk.note_again("admitted", Unblocked(code=Blocker.QUEUED))
         return await self._clone(route.repository, linked, issue.branch_name), linked
+
+    async def _present_issue(self, issue: TrackedIssue) -> IssueLinked:
+        await self._desk.remember(issue=issue, issue_id=issue.id)
+        await self._show_in_chat(issue)
+        linked = IssueLinked(identifier=issue.identifier, title=issue.title, url=issue.url)
+        await self._desk.note("issue", linked)
+        return linked
 
     async def left(self) -> tuple[Workspace, IssueLinked] | None:
         """What an earlier attempt or turn had got ready; None if none came that far."""
@@ -79,14 +88,22 @@ class Preparation:
 
     async def options(self) -> Options:
         """What people asked for with `repo=`, `branch=`, `model=` in this turn."""
-        return options_of("\n".join(one.text for one in await self._desk.given()))
+        return options_of("\n".join(one.text for one in await self._desk.given() if not is_answers(one)))
+
+    async def wants_plan(self) -> bool:
+        """Whether what the turn began with asks for a plan; the agent at work does not change its ways."""
+        session = (await self._crew.store.load(self._desk.record.id)).session
+        first = session.handed[0] if session.handed else [one.key for one in session.given]
+        return any(wants_plan(without_options(one.text)) for one in session.given if one.key in first)
 
     async def _route(self, issue: TrackedIssue | None) -> Route:
         record = self._desk.record
         named = (await self.options()).repo
         if not named and (before := find(self._crew.repositories, record.repository or "")):
             return Route(before, record.route_reason or "as before")
-        place = record.thread.place if record.thread else None
+        born_there = any(one.opened for one in await self._desk.given())
+        # Of a session from Linear the team decides, not the channel in which we show it.
+        place = record.thread.place if record.thread and not born_there else None
         team = issue.team if issue else None
         route = (
             choose(self._crew.repositories, named=named, place=place, team=team) or await self._ask_route()
@@ -182,6 +199,13 @@ class Preparation:
     def _reader(self, given: Sequence[Given]) -> ThreadReader | None:
         message = given[0].message
         return self._crew.readers.get(message.thread.surface) if message else None
+
+    async def _show_in_chat(self, issue: TrackedIssue) -> None:
+        """What was begun in Linear is shown in the channel of its team, too."""
+        if self._desk.record.thread is None and self._crew.open_thread is not None:
+            opened = (one for one in await self._desk.given() if one.opened and one.opened.by_person)
+            by = next((one.author for one in opened), None)
+            await self._crew.open_thread(self._desk.record.id, issue, by)
 
     async def _open_agent_session(self, issue: TrackedIssue) -> None:
         if self._desk.record.linear_session_id:

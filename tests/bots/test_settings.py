@@ -1,6 +1,7 @@
 """Settings: what is read, what is derived, and every way to get them wrong."""
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from bots.settings import Repository, Settings, SettingsError, load, variables
+from bots.settings.environment import People
 
 SLACK = {"THREADLINE_SLACK__BOT_TOKEN": "xoxb-1", "THREADLINE_SLACK__SIGNING_SECRET": "s3cret"}
 LINEAR = {"THREADLINE_LINEAR__CLIENT_ID": "app", "THREADLINE_LINEAR__CLIENT_SECRET": "lin-secret"}
@@ -256,6 +258,10 @@ def test_the_file_can_lie_elsewhere(tmp_path: Path) -> None:
             '[[repositories]]\nname = "a/b"\ndefault = true\n[[repositories]]\nname = "a/c"\ndefault = true',
             "repositories[1].default must be false: repositories[0] is the default",
         ),
+        ('[people]\nunlinked = "forbidden"', "people.unlinked must be named or link"),
+        ("[people]\nguests = true", "people.guests must be read or full"),
+        ('[people]\nguest = "full"', "people.guest is not known; did you mean guests?"),
+        ("people = 1", "people must be a table"),
         ("repositories = 1", "repositories must be a list"),
         ("repositories = [1]", "repositories[0] must be a table"),
         ('[repository]\nname = "acme/shop"', "repository is not known; did you mean repositories?"),
@@ -264,6 +270,27 @@ def test_the_file_can_lie_elsewhere(tmp_path: Path) -> None:
 def test_a_wrong_key_of_the_file_is_named_with_its_place(text: str, expected: str, tmp_path: Path) -> None:
     config(tmp_path, text)
     assert problems({}, tmp_path) == [f"threadline.toml: {expected}"]
+
+
+def test_people_are_named_and_guests_read_unless_the_file_says_otherwise(tmp_path: Path) -> None:
+    assert load({}, tmp_path).people == People(unlinked="named", guests="read")
+    config(tmp_path, '[people]\nguests = "full"')
+    assert load({}, tmp_path).people == People(guests="full")
+
+
+def test_people_can_only_be_sent_to_linear_where_there_is_a_way(tmp_path: Path) -> None:
+    config(tmp_path, '[people]\nunlinked = "link"')
+    why = 'people.unlinked = "link" sends people there to sign in to Linear'
+    assert problems({}, tmp_path) == [
+        f"THREADLINE_{name} is missing: {why}"
+        for name in ("PUBLIC_URL", "LINEAR__CLIENT_ID", "LINEAR__CLIENT_SECRET")
+    ]
+    given = {
+        "THREADLINE_PUBLIC_URL": "https://bot.acme.test",
+        "THREADLINE_LINEAR__CLIENT_ID": "id",
+        "THREADLINE_LINEAR__CLIENT_SECRET": "secret",
+    }
+    assert load(given, tmp_path).people.unlinked == "link"
 
 
 def test_a_file_that_is_not_toml_says_where(tmp_path: Path) -> None:
@@ -314,7 +341,7 @@ def test_what_sounds_like_a_secret_is_one() -> None:
 
 def test_every_secret_is_listed_for_redaction(tmp_path: Path) -> None:
     environ = {name: f"value of {name}" for name in secret_variables()}
-    environ |= {"THREADLINE_TEAMS__APP_ID": "a", "THREADLINE_TEAMS__TENANT_ID": "t"}
+    environ |= dict.fromkeys(["THREADLINE_TEAMS__APP_ID", "THREADLINE_TEAMS__TENANT_ID"], str(UUID(int=1)))
     environ |= {"THREADLINE_GITHUB__APP_ID": "1", "THREADLINE_GITHUB__CLIENT_ID": "c"}
     environ |= {"THREADLINE_LINEAR__CLIENT_ID": "c", "THREADLINE_DATABASE_URL": "postgresql://u:p%40ss@db/t"}
     config(tmp_path, '[[repositories]]\nname = "acme/shop"\nurl = "https://bot:t0ken@git.acme.test/shop.git"')
@@ -341,3 +368,46 @@ def everything_said(environ: dict[str, str]) -> str:
         return repr(load(environ, Path("/nonexistent")).slack)
     except SettingsError as error:
         return str(error)
+
+
+TEAM_CHANNEL = '[[teams]]\nkey = "ENG"\nchannel = "slack:T0001/C0001"\n'
+
+
+def test_a_team_has_a_channel_in_which_its_sessions_are_shown(tmp_path: Path) -> None:
+    config(tmp_path, TEAM_CHANNEL)
+    (team,) = load(SLACK, tmp_path).linear_teams
+    assert (team.key, team.channel) == ("ENG", "slack:T0001/C0001")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (TEAM_CHANNEL * 2, "threadline.toml: teams[1].key is there twice: ENG"),
+        (
+            TEAM_CHANNEL.replace("slack:T0001/C0001", "#eng"),
+            'threadline.toml: teams[0].channel must be a Slack channel like "slack:T0001/C0001"',
+        ),
+        (
+            TEAM_CHANNEL.replace("slack:T0001/C0001", "teams:t/19:c"),
+            'threadline.toml: teams[0].channel must be a Slack channel like "slack:T0001/C0001"',
+        ),
+        (
+            TEAM_CHANNEL.replace('"ENG"', '"eng"'),
+            'threadline.toml: teams[0].key must be the key of a Linear team, like "ENG"',
+        ),
+        ('[[teams]]\nkey = "ENG"', "threadline.toml: teams[0].channel is missing"),
+        (
+            TEAM_CHANNEL.replace("channel", "chanel"),
+            "threadline.toml: teams[0].chanel is not known; did you mean channel?",
+        ),
+    ],
+    ids=["twice", "name", "Teams", "lower case", "missing", "mistyped"],
+)
+def test_a_wrong_team_is_named_in_one_line(tmp_path: Path, text: str, line: str) -> None:
+    config(tmp_path, text)
+    assert line in problems(dict(SLACK), tmp_path)
+
+
+def test_a_channel_in_slack_needs_slack(tmp_path: Path) -> None:
+    config(tmp_path, TEAM_CHANNEL)
+    assert problems({}, tmp_path) == ["THREADLINE_SLACK__BOT_TOKEN is missing: teams[0].channel is in Slack"]

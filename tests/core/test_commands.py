@@ -77,7 +77,15 @@ def test_no_text_breaks_the_reading(text: str) -> None:
         ("rename the toggle, plan first", "rename the toggle"),
         ("rename the toggle and make a plan first", "rename the toggle"),
         ("please plan it first", ""),
-        ("rename the toggle. Show me a plan first.", "rename the toggle ."),
+        ("rename the toggle. Show me a plan first.", "rename the toggle"),
+        ("plan first rename the toggle", "rename the toggle"),
+        ("let's plan first", ""),
+        ("rename the toggle, I want a plan first", "rename the toggle"),
+        ("rename the toggle; I'd like to see a plan first", "rename the toggle"),
+        ("write a plan first, then rename the toggle", "then rename the toggle"),
+        ("first make a plan: rename the toggle", "rename the toggle"),
+        ("first plan, then rename the toggle", "then rename the toggle"),
+        ("start with a plan", ""),
     ],
 )
 def test_a_plan_is_asked_for_in_many_ways(text: str, rest: str) -> None:
@@ -86,7 +94,17 @@ def test_a_plan_is_asked_for_in_many_ways(text: str, rest: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["the plan first column is empty", "plan the first release", "planfirst", "show plans first", ""]
+    "text",
+    [
+        "the plan first column is empty",
+        "plan the first release",
+        "planfirst",
+        "show plans first",
+        "Please plan first release notes",
+        "fix the bug: plan first column is empty",
+        "first planet from the sun",
+        "",
+    ],
 )
 def test_other_plans_are_not_meant(text: str) -> None:
     assert not wants_plan(text)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.activities import Author, Elicitation, Option
+from core.activities import PLAN_APPROVED, Author, Elicitation, Option
 from core.events import (
     Attachment,
     Chosen,
@@ -143,6 +143,14 @@ def test_an_answer_is_read_leniently(said: str, answer: str) -> None:
 )
 def test_several_options_may_be_named_where_several_count(said: str, answer: str) -> None:
     assert read_answer(replace(QUESTION, multiple=True), said) == answer
+
+
+@pytest.mark.parametrize("said", ["yes", "OK", "lgtm", "go ahead please", "Yes, go ahead!", "approved"])
+def test_a_plan_is_agreed_to_in_words(said: str) -> None:
+    plan = replace(QUESTION, options=(Option(PLAN_APPROVED, "Go ahead"), Option("change", "Change it")))
+    assert read_answer(plan, said) == "Go ahead"
+    assert read_answer(plan, f"{said} but not on Friday") != "Go ahead"
+    assert read_answer(QUESTION, said) == said
 
 
 @given(st.text())

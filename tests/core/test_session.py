@@ -313,6 +313,7 @@ def test_answers_to_one_question_after_the_other_are_told_together() -> None:
         Asked(WHICH),
         AnswerGiven(WHICH.id, EVE, "Archived"),
         Asked(also),
+        Noted(EntryKey("t"), Thought(body="Still waiting.")),
         TurnResumed(2),
         AnswerGiven(also.id, ANN, "red"),
     )

@@ -11,10 +11,11 @@ from aiohttp import web
 
 from core.events import File, TextFile, UnseenFile
 from linear.client import LinearClient, StaticToken
+from linear.deliveries import IssueChanged, SessionCreated, SessionPrompted, Webhook
 from linear.errors import AlreadyExists, LinearError, NotFound, RateLimited, Transient, Unauthorized
 from linear.files import LinearFiles
 from linear.model import CandidateRepository, ExternalLink, Issue
-from linear.webhooks import IssueChanged, SessionCreated, SessionPrompted, Webhook, parse_signed_webhook
+from linear.webhooks import parse_signed_webhook
 from playground.linear import LinearPlayground
 from playground.linear_faults import Fault
 

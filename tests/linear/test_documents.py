@@ -71,6 +71,7 @@ async def test_every_method_sends_what_the_schema_takes_and_reads_the_poorest_an
 async def call_everything(client: LinearClient) -> None:
     link = ExternalLink(label="Thread", url="https://example.com/t")
     await client.workspace()
+    await client.viewer()
     await client.prepare_issue(email="ada@example.com", url=link.url)
     await client.find_issue("ENG-1")
     await client.find_user(ANY_ID)

@@ -17,8 +17,9 @@ from core.errors import StoreUnavailable
 from core.events import Incoming, Said, SessionOpened, StopAsked
 from core.ids import IssueRef
 from core.ports import Receipt
+from linear.deliveries import AppRevoked, IssueChanged, PermissionChanged, SessionCreated
 from linear.ingress import BODY_BYTES, Hooks, incoming_of, linear_webhooks
-from linear.webhooks import AppRevoked, IssueChanged, PermissionChanged, SessionCreated, parse_webhook
+from linear.webhooks import parse_webhook
 from playground.linear import LinearPlayground, LinearSettings
 from playground.linear_clock import Clock, epoch_ms
 from playground.linear_webhooks import RETRY_LADDER, sign
@@ -170,26 +171,30 @@ async def test_what_cannot_be_read_is_refused_without_a_trace(edge: Edge) -> Non
     assert edge.inbox.accepted == []
 
 
+IGNORED = ("INFO", "linear delivery ignored")
+
+
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "line"),
     [
-        {"type": "Hologram", "action": "projected"},
-        {"type": "AgentSessionEvent", "action": "archived"},
-        {"type": "OAuthApp", "action": "upgraded"},
-        {"action": "created", "agentSession": {"id": "s1", "status": "stopping", "type": "hologram"}},
+        ({"type": "Hologram", "action": "projected"}, IGNORED),
+        (
+            {"type": "AgentSessionEvent", "action": "archived"},
+            ("WARNING", "linear session event not known"),
+        ),
+        ({"type": "OAuthApp", "action": "upgraded"}, IGNORED),
+        ({"action": "created", "agentSession": {"id": "s1", "status": "stopping", "type": "hologram"}}, None),
     ],
     ids=["type", "action", "action of a known type", "status"],
 )
 async def test_kinds_of_next_year_are_answered_and_change_nothing_else(
-    edge: Edge, caplog: pytest.LogCaptureFixture, changes: dict[str, Any]
+    edge: Edge, caplog: pytest.LogCaptureFixture, changes: dict[str, Any], line: tuple[str, str] | None
 ) -> None:
-    caplog.set_level(logging.DEBUG, logger="linear.ingress")
+    caplog.set_level(logging.INFO, logger="linear.ingress")
     body = json.loads(payload("session_created")) | changes
     assert await edge.post(sent_at(json.dumps(body).encode(), START)) == 200
-    is_known = changes.get("agentSession") is not None
-    assert len(edge.inbox.accepted) == is_known
-    lines = [(one.levelname, one.message) for one in caplog.records]
-    assert lines == ([] if is_known else [("DEBUG", "linear delivery ignored")])
+    assert len(edge.inbox.accepted) == (line is None)
+    assert [(one.levelname, one.message) for one in caplog.records] == ([line] if line else [])
 
 
 async def test_a_signal_of_next_year_is_an_ordinary_prompt(edge: Edge) -> None:
@@ -222,9 +227,21 @@ async def test_people_who_end_the_work_on_an_issue_are_named(edge: Edge) -> None
     assert stops == [
         "Bob moved ENG-142 to Canceled",
         "Bob moved ENG-142 to Done",
+        # As a change of the issue, and as a notification to us.
+        "Eve took the delegation away",
         "Eve took the delegation away",
     ]
     assert {one.place for one in edge.inbox.accepted} >= {IssueRef(issue.id)}
+
+
+async def test_a_notification_that_we_sent_ourselves_or_that_names_no_issue_ends_nothing(edge: Edge) -> None:
+    body = json.loads(payload("app_user_notification")) | {"action": "issueUnassignedFromYou"}
+    us = {"id": body["appUserId"], "name": "Threadline"}
+    await edge.post_new("session_created")
+    for changes in ({"actor": us}, {"issueId": None}):
+        told = body | {"notification": body["notification"] | changes}
+        assert await edge.post(sent_at(json.dumps(told).encode(), START)) == 200
+    assert [type(one.event) for one in edge.inbox.accepted] == [SessionOpened]
 
 
 CHANGED = parse_webhook(payload("issue_undelegated"))

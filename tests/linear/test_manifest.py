@@ -19,7 +19,10 @@ def manifest(url: str = "https://bot.acme.test", **name: str) -> dict[str, Any]:
 def test_addresses_are_under_the_public_one() -> None:
     made = manifest("https://bot.acme.test/")
     assert made["oauth"]["client_uri"] == "https://bot.acme.test"
-    assert made["oauth"]["redirect_uris"] == ["https://bot.acme.test/oauth/linear/callback"]
+    assert made["oauth"]["redirect_uris"] == [
+        "https://bot.acme.test/oauth/linear/callback",
+        "https://bot.acme.test/oauth/linear/link/callback",
+    ]
     assert made["webhook"]["url"] == "https://bot.acme.test/api/webhooks/linear"
     assert "threadline.example" not in json.dumps(made)
 

@@ -15,10 +15,11 @@ from core.activities import Blocker, Response
 from core.mirror.sink import View
 from core.mirror.story import fold
 from core.store.installs import Install, InstallStore
+from linear.deliveries import AppRevoked
 from linear.errors import Transient, Unauthorized
 from linear.oauth import RENEW_EARLY, RENEW_PAUSE, ClientCredentials, InstalledApp, personal_key_warning
 from linear.sink import AccessLost, LinearSink
-from linear.webhooks import AppRevoked, parse_webhook
+from linear.webhooks import parse_webhook
 from playground.linear_faults import Fault
 from tests.core.mirror.fakes import SESSION, log_of
 from tests.core.store.fakes import Died, vault_of

@@ -7,8 +7,12 @@ import pytest
 from core.activities import (
     Action,
     Answered,
+    AuthAsked,
+    AuthGiven,
+    Author,
     Blocked,
     Blocker,
+    Denied,
     Elicitation,
     Entry,
     Error,
@@ -65,7 +69,7 @@ FINAL = Solid(Priority.TERMINAL, urgent=True)
         (Answered(elicitation=QUESTION.id, by=ANN, answer="x"), LASTING_PROMPT),
         (Answered(elicitation=QUESTION.id, by=EVE, answer="x"), Skip()),
         (Thought(body="x", ephemeral=True), Rolling()),
-        (Thought(body="x"), Solid(Priority.THOUGHT)),
+        (Thought(body="x"), Solid(Priority.THOUGHT, mergeable=True)),
         (Thought(body="\n"), Skip()),
         (Action(action="Running", parameter="x", ephemeral=True), Rolling(Priority.ACTION)),
         (ACTION, Solid(Priority.ACTION, mergeable=True)),
@@ -76,6 +80,7 @@ FINAL = Solid(Priority.TERMINAL, urgent=True)
         (Blocked(code=Blocker.QUEUED, body="x"), Rolling(Priority.PLAN, keep=True)),
         (Blocked(code=Blocker.LINEAR_QUOTA, body="x"), Skip()),
         (Blocked(code=Blocker.CHAT_THROTTLED, body="x"), Rolling(Priority.PLAN, keep=True)),
+        (Blocked(code=Blocker.CHAT_GONE, body="x"), Solid(Priority.PLAN)),
         (Unblocked(code=Blocker.QUEUED), Skip()),
         (IssueLinked(identifier="ENG-1", title="x", url="x"), Skip()),
         (Routed(repository="a/b", reason="x"), Skip()),
@@ -188,6 +193,35 @@ def test_several_actions_become_one_that_names_them() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("entries", "content"),
+    [
+        (
+            (Thought(body="It fails."), Thought(body="It is\nfixed.")),
+            {"type": "thought", "body": "It fails.\n\nIt is\nfixed."},
+        ),
+        (
+            (Thought(body="It is\nbroken."), ACTION),
+            {
+                "type": "action",
+                "action": "Did",
+                "parameter": "1 step",
+                "result": "It is broken.\n- Ran `pytest`",
+            },
+        ),
+    ],
+    ids=["remarks", "a remark and a call"],
+)
+def test_remarks_that_share_a_call_are_all_there(
+    entries: tuple[Entry, ...], content: dict[str, object]
+) -> None:
+    log = log_of(*entries)
+    made = SINK.op(log, fold(log), VIEW)
+
+    assert made is not None
+    assert made.call["content"] == content
+
+
 async def test_a_question_carries_its_choices_as_a_select_signal() -> None:
     linear = FakeLinear()
 
@@ -268,9 +302,22 @@ async def test_whether_a_lost_call_may_have_been_executed_is_passed_on(maybe_don
     assert caught.value.maybe_done is maybe_done
 
 
-async def test_the_real_client_sends_the_plan_and_learns_the_quota() -> None:
+@pytest.mark.parametrize(
+    ("points", "remaining"),
+    [
+        ({}, 4000),
+        ({"X-RateLimit-Complexity-Limit": "2000000", "X-RateLimit-Complexity-Remaining": "1900000"}, 4000),
+        ({"X-RateLimit-Complexity-Limit": "2000000", "X-RateLimit-Complexity-Remaining": "500000"}, 1250),
+        ({"X-RateLimit-Complexity-Limit": "2000000"}, 4000),
+    ],
+    ids=["requests alone", "requests", "points", "points unknown"],
+)
+async def test_the_real_client_sends_the_plan_and_learns_the_scarcer_quota(
+    points: dict[str, str], remaining: int
+) -> None:
     answer = data(agentSessionUpdate={"success": True, "agentSession": {"id": "ls1", "status": "active"}})
     answer.headers.update({"X-RateLimit-Requests-Limit": "5000", "X-RateLimit-Requests-Remaining": "4000"})
+    answer.headers.update(points)
     linear = ScriptedLinear(answer)
     async with httpx.AsyncClient(transport=httpx.MockTransport(linear)) as http:
         sink = LinearSink(LinearClient(http, API_URL, StaticToken("t")), now=lambda: datetime.now(UTC))
@@ -282,7 +329,7 @@ async def test_the_real_client_sends_the_plan_and_learns_the_quota() -> None:
         "id": "ls1",
         "input": {"plan": [{"content": "Reproduce", "status": "inProgress"}]},
     }
-    assert delivered == Delivered("", Measured(limit=5000, remaining=4000))
+    assert delivered == Delivered("", Measured(limit=5000, remaining=remaining))
 
 
 @pytest.mark.parametrize(
@@ -318,3 +365,61 @@ async def test_linears_stand_in_takes_whatever_is_shown_and_takes_it_again(entry
         found = await client.find_session(session.id)
         assert found is not None
         assert len(found.activities) + len(found.plan or []) == 1
+
+
+ASKED = AuthAsked(person=EVE, provider="GitHub", body="To approve as yourself, link GitHub first.")
+
+
+class Links:
+    """Makes addresses, and tells whom for."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, str]] = []
+
+    async def link_for(self, provider: str, person: Author) -> str:
+        self.made.append((provider, person.id))
+        return f"https://bot.acme.test/link/{len(self.made)}"
+
+
+@pytest.mark.parametrize(
+    ("entry", "in_turn", "between"),
+    [
+        (ASKED, Solid(Priority.ELICITATION, urgent=True), Solid(Priority.ELICITATION, urgent=True)),
+        (AuthAsked(person=ANN, provider="Linear", body="x"), LASTING_PROMPT, Skip()),
+        (AuthGiven(person=ANN), LASTING_PROMPT, Skip()),
+        (Denied(person=ANN, code=Blocker.PERSON_GUEST, body="x"), Skip(), Skip()),
+    ],
+    ids=["in Linear", "in chat", "linked", "denied"],
+)
+def test_who_must_link_is_shown_while_it_opens_no_session_again(
+    entry: Entry, in_turn: Form, between: Form
+) -> None:
+    for log, form in ((log_of(STARTED, entry), in_turn), (log_of(STARTED, ENDED, entry), between)):
+        assert SINK.form(log[-1], fold(log), VIEW) == form
+
+
+async def test_a_link_is_for_one_person_and_made_when_it_is_sent() -> None:
+    planned = op(ASKED)
+    assert "http" not in str(planned.call)
+    async with LinearPlayground() as linear, httpx.AsyncClient() as http:
+        eve = linear.workspace.person("eve")
+        planned = op(AuthAsked(person=Author("linear", eve.id, "Eve"), provider="GitHub", body=ASKED.body))
+        client = LinearClient(http, linear.graphql_url, StaticToken(linear.settings.app_token))
+        session = linear.people.delegate(linear.people.create_issue("Search").identifier)
+        links = Links()
+        sink = LinearSink(client, linker=links)
+        await sink.deliver(session.id, planned, again=False)
+        await sink.deliver(session.id, planned, again=True)
+        [activity] = linear.workspace.session(session.id).history
+    assert (activity.content["type"], activity.signal) == ("elicitation", "auth")
+    assert activity.signal_metadata == {
+        "url": "https://bot.acme.test/link/1",
+        "userId": eve.id,
+        "providerName": "GitHub",
+    }
+    assert links.made == [("GitHub", eve.id)] * 2
+
+
+async def test_without_a_way_to_link_the_entry_is_refused_and_not_repeated() -> None:
+    with pytest.raises(Refused, match="GitHub"):
+        await SINK.deliver("ls1", op(ASKED), again=False)

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from linear.errors import BadSignature, MalformedWebhook, StaleDelivery
-from linear.webhooks import (
+from linear.deliveries import (
     AppRevoked,
     DeliveredComment,
     DeliveredIssue,
@@ -24,9 +23,9 @@ from linear.webhooks import (
     SessionCreated,
     SessionPrompted,
     Unknown,
-    parse_signed_webhook,
-    parse_webhook,
 )
+from linear.errors import BadSignature, MalformedWebhook, StaleDelivery
+from linear.webhooks import parse_signed_webhook, parse_webhook
 from tests.linear.fakes import PAYLOADS, SENT_AT, payload
 
 ORGANIZATION = "0c1f7a52-6d1f-4c0e-9f5a-6b1c7a2d9e01"

@@ -101,7 +101,8 @@ async def test_nobody_is_sent_to_a_place_that_the_app_does_not_list(
         ({"response_type": "token"}, "unsupported_response_type"),
         ({"scope": "read,admin"}, "invalid_scope"),
         ({"scope": "read,issue:write"}, "invalid_scope"),
-        ({"actor": "user"}, "invalid_request"),
+        ({"actor": "somebody", "scope": "read"}, "invalid_request"),
+        ({"actor": "user"}, "invalid_scope"),
         ({"code_challenge": ""}, "invalid_request"),
         ({"code_challenge_method": "S512"}, "invalid_request"),
     ],
@@ -223,3 +224,17 @@ async def test_being_down_takes_the_token_endpoint_along(world: World) -> None:
     await world.control("down", on=True)
     answer = await world.http.post(world.linear.token_url, data=CLIENT)
     assert answer.status_code == 503
+
+
+async def test_a_members_token_is_theirs_until_it_is_given_back(world: World) -> None:
+    world.linear.tokens.visitor = "eve"
+    status, grant = await exchange(world, query_of(await consent(world, actor="user", scope="read"))["code"])
+    assert status == 200
+    eve, app = world.linear.workspace.person("eve"), world.linear.settings.app_token
+    assert world.linear.tokens.actor_of(f"Bearer {grant['access_token']}") is eve
+    assert world.linear.tokens.actor_of(f"Bearer {app}") is world.linear.workspace.app_user
+    url = f"{world.linear.url}/oauth/revoke"
+    answer = await world.http.post(url, data={"token": grant["access_token"]})
+    assert answer.status_code == 200
+    assert world.linear.tokens.actor_of(f"Bearer {grant['access_token']}") is None
+    assert world.linear.tokens.personal == {}

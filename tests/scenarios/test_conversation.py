@@ -75,3 +75,16 @@ async def test_a_session_adds_one_progress_message_and_one_answer_however_much_h
 def _all_done(thread: Thread) -> bool:
     people = [one for one in thread.chat()[1:] if one["author"] != "linear"]
     return all(set(one["reactions"]) == {DONE} for one in people)
+
+
+async def test_a_message_of_somebody_else_is_worked_on_from_its_menu(thread: Thread, stage: Stage) -> None:
+    stage.model.play([script({"text": "Done."})])
+    root = thread.say("Search is broken for archived projects", by="U0BOB")
+    for _ in range(2):  # Pressed twice, it is one request.
+        receipt = await stage.slack.people.use_shortcut("U0ANN", thread.channel, root, "start_session")
+        assert receipt.status == 200
+
+    await thread.ended()
+    assert thread.issue()["title"] == "Search is broken for archived projects"
+    assert thread.told("thought") == ["Ann in Slack: Search is broken for archived projects"]
+    assert len(thread.issues()) == 1

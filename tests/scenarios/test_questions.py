@@ -4,12 +4,15 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from playground.scripts import call, run
 from playground.shop import make_repository
+from playground.slack_blocks import elements_of
+from playground.slack_events import block_action
 from playground.stage import Stage
 from tests.scenarios.conftest import Golden, on_stage
 from tests.scenarios.processes import agents
@@ -198,9 +201,7 @@ async def test_a_question_survives_a_kill_of_the_service(thread: Thread, stage: 
     assert "Answered by Bob in Slack: Archived wins" in thread.told("thought")
 
 
-async def test_a_question_survives_its_agent_and_a_late_click_is_a_prompt(
-    thread: Thread, stage: Stage
-) -> None:
+async def test_a_question_survives_its_agent(thread: Thread, stage: Stage) -> None:
     await agent_asks(thread)
     for process in agents(stage):
         os.kill(process, signal.SIGKILL)
@@ -213,6 +214,38 @@ async def test_a_question_survives_its_agent_and_a_late_click_is_a_prompt(
     assert thread.shows("→ Answered by Eve in Linear: Hidden wins")
     stage.model.release("late")
     await thread.ended()
+
+
+async def test_who_is_late_says_something_new_or_is_told_so(thread: Thread, stage: Stage) -> None:
+    await agent_asks(thread)
+    same, other = press_of(thread, "Archived wins"), press_of(thread, "Hidden wins")
+    stage.linear.people.answer(thread.session()["id"], "Archived wins", by="eve")
+    await thread.ended()
+    stage.model.play([script({"text": "Hidden it is."})])
+    await stage.slack.dispatcher.interact(same)
+    await thread.until_shown("Answered already, by Eve: Archived wins")
+    await stage.slack.dispatcher.interact(other)
+
+    await thread.ended(2)
+    assert "which wins?”: Hidden wins" in thread.told("thought")[-1]
+
+
+def press_of(thread: Thread, label: str) -> dict[str, Any]:
+    """What a client sends that still shows this button when the question is closed."""
+    workspace, (question,) = (
+        thread.stage.slack.workspace,
+        [one for one in thread.ours() if "which wins?" in one.shown_text()],
+    )
+    (block, button) = next(
+        (block, one)
+        for block, one in elements_of(question.blocks)
+        if one.get("text", {}).get("text") == label
+    )
+    action = {name: button[name] for name in ("type", "action_id", "value")}
+    action |= {"block_id": block["block_id"], "action_ts": f"1.{label}"}
+    return block_action(
+        workspace, workspace.people["U0BOB"], question, action, trigger_id="1", response_url="http://no.test"
+    )
 
 
 # Plans and permissions

@@ -47,6 +47,11 @@ class Thread:
         self._said.append(ts)
         return ts
 
+    def join(self, root: str) -> None:
+        """Talk in a thread that is there already; `root` is the ts of its first message."""
+        self.root = root
+        self._said.append(root)
+
     def mention(self, text: str, *, by: str = "U0ANN") -> str:
         return self.say(f"<@{BOT_USER}> {text}", by=by)
 

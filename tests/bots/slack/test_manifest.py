@@ -9,7 +9,7 @@ import yaml
 
 import bots.slack
 from bots.slack.client import SCOPES, Method
-from bots.slack.events import BOT_EVENTS
+from bots.slack.events import BOT_EVENTS, START_SHORTCUT
 from bots.slack.manifest import BOT_SCOPES, FEATURE_SCOPES, render_manifest
 
 
@@ -37,6 +37,12 @@ def test_subscriptions_are_the_events_that_are_read() -> None:
 def test_features_are_those_with_scopes_of_their_own() -> None:
     assert set(FEATURE_SCOPES) <= set(manifest()["features"])
     assert len(manifest()["features"]["agent_view"]["agent_description"]) <= 300
+
+
+def test_the_shortcut_is_the_one_that_is_listened_to() -> None:
+    (shortcut,) = manifest()["features"]["shortcuts"]
+    assert (shortcut["callback_id"], shortcut["type"]) == (START_SHORTCUT, "message")
+    assert len(shortcut["name"]) <= 24
 
 
 def test_http_mode_sends_everything_to_one_address() -> None:

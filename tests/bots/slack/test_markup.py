@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.slack.markup import URL_CHARS, clipped, clipped_as, escape, link, markdown, mrkdwn, safe_url
+from bots.slack.markup import URL_CHARS, escape, link, markdown, mrkdwn, safe_url
+from core.mirror.prose import clipped, clipped_as
 
 Z = "\u200b"
 

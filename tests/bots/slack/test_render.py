@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.slack.buttons import question_block
-from bots.slack.render import MARKDOWN_CHARS, duration, money, render
+from bots.slack.render import MARKDOWN_CHARS, render
 from core.activities import (
     Answered,
     Author,
@@ -36,6 +36,7 @@ from core.mirror.cards import (
     QuoteItem,
     Render,
 )
+from core.mirror.words import duration, money
 from core.ports import Payload
 from playground.slack_blocks import check_blocks
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.slack.split import split_markdown
+from core.mirror.split import split_markdown
 
 
 def fences_are_balanced(part: str) -> bool:

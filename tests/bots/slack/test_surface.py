@@ -1,5 +1,6 @@
 """The surface against the stand-in for Slack."""
 
+import time
 from itertools import pairwise
 
 import aiohttp
@@ -14,13 +15,19 @@ from core.errors import Refused, TargetGone, Throttled, TryLater
 from core.events import ThreadMessage
 from core.ids import MessageRef, ThreadRef, TurnId
 from core.mirror.cards import AnswerItem, NoticeItem, ProgressCard
-from core.ports import ChatSurface, Payload, ThreadReader
+from core.ports import ChatSurface, Payload, PrivateLink, ThreadReader, Whisperer
 from playground.slack import BOT_TOKEN, Grant, SlackConfig, SlackPlayground
+from playground.slack_blocks import elements_of
 from playground.slack_clock import VirtualClock
 from playground.slack_faults import Fault
 
 ANN = Author("slack", "T0001/U0ANN", "U0ANN")
-PORTS: tuple[type[ChatSurface], type[ThreadReader]] = (SlackSurface, SlackSurface)  # For the type checker.
+# For the type checker.
+PORTS: tuple[type[ChatSurface], type[ThreadReader], type[Whisperer]] = (
+    SlackSurface,
+    SlackSurface,
+    SlackSurface,
+)
 HELLO = render(NoticeItem("Hello."))[0]
 
 
@@ -288,6 +295,45 @@ async def test_person_gets_name_and_email(surface: SlackSurface) -> None:
 
 
 @pytest.mark.parametrize(
+    ("user", "is_guest", "is_external"),
+    [("U0ANN", False, False), ("U0GST", True, False), ("U0EXT", False, True)],
+)
+async def test_person_is_a_member_a_guest_or_from_elsewhere(
+    surface: SlackSurface, user: str, is_guest: bool, is_external: bool
+) -> None:
+    person = await surface.person(Author("slack", f"T0001/{user}", user))
+    assert (person.is_guest, person.is_external) == (is_guest, is_external)
+
+
+async def test_member_of_a_befriended_workspace_is_none_from_elsewhere(
+    slack: SlackPlayground, session: aiohttp.ClientSession
+) -> None:
+    surface = SlackSurface(build_client(BOT_TOKEN, slack.api_url, session), friends={"T0002"})
+    assert not (await surface.person(Author("slack", "T0001/U0EXT", "U0EXT"))).is_external
+
+
+async def test_whisper_is_shown_to_one_person_with_a_button_that_leads_away(
+    slack: SlackPlayground, surface: SlackSurface, thread: ThreadRef
+) -> None:
+    before = len(slack.workspace.thread("C0001", thread.root))
+    await surface.whisper(thread, ANN, "Only **you** & me", PrivateLink("Link account", "https://bot.test/l"))
+    assert len(slack.workspace.thread("C0001", thread.root)) == before
+    private = [one for one in slack.workspace.channels["C0001"].messages.values() if one.only_for]
+    [message] = private
+    assert (message.only_for, message.thread_ts) == ("U0ANN", thread.root)
+    assert [element["url"] for _, element in elements_of(message.blocks)] == ["https://bot.test/l"]
+
+
+async def test_whisper_to_somebody_who_is_not_there_is_refused(
+    surface: SlackSurface, thread: ThreadRef
+) -> None:
+    with pytest.raises(Refused):
+        await surface.whisper(thread, Author("slack", "T0001/U0EXT", "Xenia"), "hello")
+    with pytest.raises(Refused):
+        await surface.whisper(thread, Author("linear", "u1", "Eve"), "hello")
+
+
+@pytest.mark.parametrize(
     "author", [Author("slack", "T0001/U0NOBODY", "U0NOBODY"), Author("linear", "u1", "Eve")]
 )
 async def test_unknown_person_stays_as_they_are(surface: SlackSurface, author: Author) -> None:
@@ -315,6 +361,35 @@ async def test_named_scopes_are_enough_for_everything(session: aiohttp.ClientSes
         await surface.edit(MessageRef(thread, ts), HELLO)
         await surface.react(MessageRef(thread, root), add=Fate.DONE, remove=Fate.SEEN)
         await surface.permalink(MessageRef(thread, root))
+        await surface.whisper(thread, ANN, "For you alone.")
+        await surface.open_thread("slack:T0001/C0001", HELLO, key="k2", tried_at=0.0)
         assert [message.author for message in await surface.history(thread)] == ["Ann", "linear"]
         assert (await surface.person(ANN)).email == "ann@acme.test"
         assert set(slack.api.calls) == set(SCOPES)
+
+
+async def test_a_thread_that_was_begun_is_found_by_a_second_attempt_and_not_begun_again(
+    session: aiohttp.ClientSession,
+) -> None:
+    async with SlackPlayground() as slack:
+        surface = SlackSurface(build_client(BOT_TOKEN, slack.api_url, session))
+        before = time.time()
+        other = await surface.open_thread("slack:T0001/C0001", HELLO, key="other", tried_at=None)
+        thread = await surface.open_thread("slack:T0001/C0001", HELLO, key="k", tried_at=before)
+        assert thread == ThreadRef("slack", "T0001", "C0001", thread.root)
+        # What is said in it meanwhile hides nothing.
+        await surface.post(thread, HELLO, key="reply", again=False)
+
+        assert await surface.open_thread("slack:T0001/C0001", HELLO, key="k", tried_at=before) == thread
+        tops = [one.ts for one in slack.workspace.channels["C0001"].shown() if not one.is_reply]
+        assert tops == [other.root, thread.root]
+
+
+@pytest.mark.parametrize("tried_at", [None, 1.0], ids=["first", "again"])
+async def test_a_channel_that_is_not_there_is_gone(
+    session: aiohttp.ClientSession, tried_at: float | None
+) -> None:
+    async with SlackPlayground() as slack:
+        surface = SlackSurface(build_client(BOT_TOKEN, slack.api_url, session))
+        with pytest.raises(TargetGone):
+            await surface.open_thread("slack:T0001/C0404", HELLO, key="k", tried_at=tried_at)

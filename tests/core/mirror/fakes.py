@@ -169,12 +169,13 @@ class FakeLinear:
         return None
 
     def solids(self, session: str = "ls1") -> list[str]:
-        """What stays: in the words of `tell`, actions left out."""
+        """What stays: in the words of `tell`, actions left out, remarks one by one."""
         words = {"thought": "{}", "elicitation": "Question: {}", "response": "Response: {}", "error": "{}"}
         return [
-            words[str(content["type"])].format(content["body"])
+            words.get(str(content["type"]), "{}").format(body)
             for owner, content, ephemeral in self.activities.values()
-            if owner == session and not ephemeral and content["type"] != "action"
+            if owner == session and not ephemeral
+            for body in _bodies(content)
         ]
 
     def actions(self, session: str = "ls1") -> list[Mapping[str, object]]:
@@ -194,6 +195,19 @@ class FakeLinear:
         self.luck.strike()
         if self.luck.fails():
             raise Transient("the answer was lost", maybe_done=True)
+
+
+def _bodies(content: Mapping[str, object]) -> list[str]:
+    """What is said in an activity; several that share a call say more than one thing."""
+    match content["type"], content.get("action"):
+        case "thought", _:
+            return str(content["body"]).split("\n\n")
+        case "action", "Did":
+            return [line for line in str(content["result"]).splitlines() if not line.startswith("- ")]
+        case "action", _:
+            return []
+        case _:
+            return [str(content["body"])]
 
 
 def render(item: ChatItem) -> Sequence[Payload]:

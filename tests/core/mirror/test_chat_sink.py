@@ -3,8 +3,12 @@ import pytest
 from core.activities import (
     Action,
     Answered,
+    AuthAsked,
+    AuthGiven,
+    Author,
     Blocked,
     Blocker,
+    Denied,
     Elicitation,
     Entry,
     Error,
@@ -20,11 +24,13 @@ from core.activities import (
     TurnEnded,
     TurnStarted,
 )
+from core.errors import Refused
 from core.ids import ElicitationId, MessageRef, ThreadRef, TurnId
 from core.mirror.chat_sink import CARDS_KEPT, SLACK_LIMITS, ChatSink, thread_of
 from core.mirror.queue import Form, Priority, Skip, Snapshot, Solid
 from core.mirror.sink import Delivered, Memory, Op, View
 from core.mirror.story import fold
+from core.ports import PrivateLink
 from tests.core.mirror.fakes import ANN, EVE, SESSION, THREAD, FakeSurface, log_of, render
 
 TURN = TurnId("t1")
@@ -204,3 +210,82 @@ def test_every_channel_has_a_limit_of_its_own_for_new_messages() -> None:
 )
 def test_a_thread_survives_being_text(thread: ThreadRef) -> None:
     assert thread_of(str(thread)) == thread
+
+
+ASKED = AuthAsked(person=ANN, provider="Linear", body="I don't know you yet.", thread=THREAD)
+ELSEWHERE = View(SESSION, str(ThreadRef("slack", "T0001", "C0002", "7.1")), {})
+
+
+class Whispering(FakeSurface):
+    """Shows things to one person alone, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whispers: list[tuple[str, str, str, PrivateLink | None]] = []
+
+    async def whisper(
+        self, thread: ThreadRef, to: Author, text: str, link: PrivateLink | None = None
+    ) -> None:
+        self.whispers.append((str(thread), to.id, text, link))
+
+
+class Links:
+    async def link_for(self, provider: str, person: Author) -> str:
+        return f"https://bot.acme.test/{provider}/{person.id}"
+
+
+def planned(entry: Entry, view: View = VIEW) -> Op | None:
+    log = log_of(STARTED, entry)
+    return SINK.op([log[-1]], fold(log), view)
+
+
+def test_all_read_who_is_waited_for_and_one_gets_the_link() -> None:
+    public = planned(ASKED)
+    assert public is not None
+    assert (public.call["do"], public.more) == ("post", True)
+    private = planned(ASKED, View(SESSION, str(THREAD), {}, part=1))
+    assert private is not None
+    assert (private.call["do"], private.more) == ("whisper", False)
+    assert "http" not in str(private.call)
+    known = planned(AuthAsked(person=ANN, provider="Linear", body="x", thread=THREAD, is_known=True))
+    assert known is not None
+    assert known.call["do"] == "whisper"
+
+
+def test_another_thread_of_the_session_sees_only_who_is_waited_for() -> None:
+    public = planned(ASKED, ELSEWHERE)
+    assert public is not None
+    assert (public.call["do"], public.more) == ("post", False)
+    assert planned(ASKED, View(SESSION, ELSEWHERE.target, {}, part=1)) is None
+
+
+def test_a_refusal_is_told_where_it_was_asked_for_and_a_link_shows_by_what_it_brings() -> None:
+    denied = Denied(person=ANN, code=Blocker.PERSON_GUEST, body="No.", thread=THREAD)
+    shown: list[tuple[Entry, View, Form]] = [
+        (denied, VIEW, Solid(Priority.PROMPT, urgent=True)),
+        (denied, ELSEWHERE, Skip()),
+        (AuthGiven(person=ANN), VIEW, Skip()),
+    ]
+    for entry, view, form in shown:
+        log = log_of(STARTED, entry)
+        assert SINK.form(log[-1], fold(log), view) == form
+
+
+async def test_a_private_link_is_made_when_it_is_sent() -> None:
+    surface = Whispering()
+    sink = ChatSink(surface, render, linker=Links())
+    private = planned(ASKED, View(SESSION, str(THREAD), {}, part=1))
+    assert private is not None
+    delivered = await sink.deliver(str(THREAD), private, again=False)
+    [(where, who, text, link)] = surface.whispers
+    assert (where, who, text.startswith(ASKED.body)) == (str(THREAD), ANN.id, True)
+    assert link == PrivateLink("Link account", f"https://bot.acme.test/Linear/{ANN.id}")
+    assert sink.remember({}, private, delivered) == {}
+
+
+async def test_what_cannot_be_told_privately_is_refused_and_not_told_to_all() -> None:
+    private = planned(ASKED, View(SESSION, str(THREAD), {}, part=1))
+    assert private is not None
+    for sink in (ChatSink(FakeSurface(), render, linker=Links()), ChatSink(Whispering(), render)):
+        with pytest.raises(Refused):
+            await sink.deliver(str(THREAD), private, again=False)

@@ -374,8 +374,8 @@ async def test_three_busy_sessions_share_a_small_budget_evenly(world: World) -> 
     sessions = [SessionId(f"s{i}") for i in range(3)]
     for session in sessions:
         await world.session(("linear", f"l-{session}"), session=session)
-        thoughts = [Thought(body=f"{i}") for i in range(60)]
-        await append(world.database, log_of(*thoughts, every_s=0.0), session)
+        prompts = [Prompt(author=ANN, body=f"{i}") for i in range(60)]
+        await append(world.database, log_of(*prompts, every_s=0.0), session)
 
     await world.mirror(LinearSink(linear)).drained()
 

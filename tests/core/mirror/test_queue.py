@@ -20,6 +20,7 @@ from core.mirror.queue import (
 )
 
 ACTION = Solid(Priority.ACTION, mergeable=True)
+REMARK = Solid(Priority.THOUGHT, mergeable=True)
 ANSWER = Solid(Priority.TERMINAL, urgent=True)
 PLAN = Snapshot("plan", 2.0)
 THOUGHT = Rolling()
@@ -59,6 +60,8 @@ def test_the_next_call(forms: tuple[Form, ...], decision: Decision) -> None:
         (2, (ACTION, THOUGHT, ACTION), Deliver((1, 3), 3, Priority.ACTION)),
         (2, (ACTION, PLAN, ACTION), Deliver((1,), 1, Priority.PLAN)),
         (2, (ANSWER, ACTION), Deliver((1,), 1, Priority.TERMINAL)),
+        (1, (REMARK, ACTION), Deliver((1,), 1, Priority.ACTION)),
+        (2, (ACTION, REMARK, ACTION), Deliver((1, 2, 3), 3, Priority.ACTION)),
     ],
 )
 def test_a_shrinking_budget_shows_less(squeeze: int, forms: tuple[Form, ...], decision: Decision) -> None:

@@ -11,8 +11,11 @@ import sqlalchemy as sa
 from core.activities import (
     Action,
     Answered,
+    AuthAsked,
+    AuthGiven,
     Author,
     Blocked,
+    Denied,
     Elicitation,
     Entry,
     Error,
@@ -336,8 +339,8 @@ class Scene:
     async def edit(self, message: MessageRef, text: str) -> None:
         await self._accept(Edited(message, text), ANN)
 
-    async def delete(self, message: MessageRef) -> None:
-        await self._accept(Deleted(message), ANN)
+    async def delete(self, message: MessageRef, *, by: Author = ANN) -> None:
+        await self._accept(Deleted(message), by)
 
     async def press_stop(self, *, by: Author = BOB) -> None:
         await self._accept(StopAsked(), by)
@@ -457,7 +460,10 @@ def _fact_line(
     | Unblocked
     | Heartbeat
     | TurnEnded
-    | Notice,
+    | Notice
+    | AuthAsked
+    | AuthGiven
+    | Denied,
 ) -> str | None:
     match fact:
         case TurnStarted(author=author):
@@ -474,8 +480,20 @@ def _fact_line(
             return f"clear {code}"
         case TurnEnded(outcome=outcome):
             return f"ended {outcome}"
+        case AuthAsked() | AuthGiven() | Denied():
+            return _person_line(fact)
         case Heartbeat() | Notice() | FateChanged():
             return _passing_line(fact)
+
+
+def _person_line(fact: AuthAsked | AuthGiven | Denied) -> str:
+    match fact:
+        case AuthAsked(person=person, provider=provider, code=code):
+            return f"{person.name} must link {provider} ({code})"
+        case AuthGiven(person=person):
+            return f"{person.name} is linked"
+        case Denied(person=person, code=code, body=body):
+            return f"{person.name} denied {code}: {body}"
 
 
 def _passing_line(fact: Heartbeat | Notice | FateChanged) -> str | None:

@@ -1,6 +1,7 @@
 """The talk with the agent: its questions, its deaths, its silence, and its last word."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,34 @@ async def test_what_a_dead_agent_asked_is_answered_to_the_next_one(scene: Scene)
         "question: Which wins?",
         "answered by Ann: leave ranking alone",
     ]
+
+
+async def test_time_that_people_take_is_not_the_turns(scene: Scene) -> None:
+    scene.restart(limits=Limits(turn_timeout_s=60))
+    scene.runner.lives = [ask]
+    await scene.say("fix it")
+    turn = scene.begin()
+    await scene.until_told("question: Which wins?")
+    scene.clock.time += 86_400
+    await scene.say("1")
+    assert await turn == "done"
+
+
+async def test_what_an_agent_asked_and_was_told_is_not_asked_again(scene: Scene) -> None:
+    async def ask_again(run: FakeRun) -> None:
+        await run.until_prompts(2)
+        run.emit(replace(WHICH, question=ElicitationId("again")))
+        await run.until(lambda: bool(run.answers))
+        run.succeed()
+
+    scene.runner.lives = [ask_and_die, ask_again]
+    await scene.say("fix it")
+    turn = scene.begin()
+    await scene.until_told("question: Which wins?")
+    await scene.say("2 model=tiny")
+    assert await turn == "done"
+    assert len([line for line in await scene.story() if line.startswith("question")]) == 1
+    assert scene.runner.opened[1].spec.model is None
 
 
 async def test_a_stop_ends_the_wait_for_an_answer_to_a_dead_agent(scene: Scene) -> None:
