@@ -14,13 +14,15 @@ from bots.chats import open_chats, plain, plain_all
 from bots.linear_access import LinearAccess
 from bots.settings import Repository as RepositorySettings
 from bots.settings import Settings
-from core.activities import Blocker
+from core.activities import Author, Blocker
 from core.admission import Admission
 from core.errors import ThreadlineError
 from core.events import Incoming
 from core.ids import SessionId
 from core.mirror.clock import SystemClock
 from core.mirror.mirror import Mirror
+from core.mirror.opening import ThreadOpenings
+from core.people import Guests, Identity, Policy, Unlinked
 from core.ports import Receipt
 from core.redact import Redactor
 from core.reports import Shown
@@ -30,18 +32,21 @@ from core.runner.options import ClaudeSettings
 from core.service import SessionService
 from core.store import migrate
 from core.store.database import Database
+from core.store.openings import OpeningStore
+from core.store.people import PeopleStore
 from core.store.sessions import SessionStore
 from core.turn.desk import Crew, Limits
+from core.turn.registry import Registry
 from core.turns import TurnQueue
 from core.turns import migrate as migrate_engine
 from core.workspace.clone import Workspaces
 from linear.client import LinearClient
+from linear.deliveries import AppRevoked, PermissionChanged
 from linear.files import LinearFiles
 from linear.ingress import PATH as LINEAR_PATH
 from linear.ingress import Hooks, linear_webhooks
 from linear.sink import LinearSink
 from linear.tracker import LinearTracker
-from linear.webhooks import AppRevoked, PermissionChanged
 
 log = logging.getLogger(__name__)
 
@@ -61,21 +66,39 @@ class Threadline:
         self._http = httpx.AsyncClient()
         self._linear = LinearAccess(settings, self._database, self._http)
         linear = LinearClient(self._http, settings.linear.api_url, self._linear.token)
-        self._chats = open_chats(settings, self)
+        self._chats = open_chats(settings, self, self._database)
         self._tracker = LinearTracker(
-            linear, default_team=settings.linear.team, as_app=not self._linear.is_personal
+            linear,
+            default_team=settings.linear.team,
+            as_app=not self._linear.is_personal,
+            linked=self._linear_user_of,
         )
+        self._link = self._linear.linking(organization=self._organization, on_link=self._linked)
         self._queue = TurnQueue(self._database, data_dir=settings.data_dir)
         self._mirror = Mirror(
             self._database,
-            {"linear": LinearSink(linear), **{chat.name: chat.sink() for chat in self._chats}},
+            {
+                "linear": LinearSink(linear, linker=self._link),
+                **{chat.name: chat.sink(self._link) for chat in self._chats},
+            },
             SystemClock(),
             on_gone=self._sink_gone,
             on_trouble=self._sink_in_trouble,
             random=random.random,
         )
+        store = SessionStore(self._database, now=time.time, redact=redact)
+        self._openings = ThreadOpenings(
+            OpeningStore(self._database),
+            store,
+            SystemClock(),
+            channels={team.key: team.channel for team in settings.linear_teams},
+            doors={chat.name: door for chat in self._chats if (door := chat.door())},
+            link=self._tracker.link_thread,
+            wake_mirror=self._mirror.wake,
+        )
+        self._people = PeopleStore(self._database, store, now=time.time)
         crew = Crew(
-            store=SessionStore(self._database, now=time.time, redact=redact),
+            store=store,
             tracker=self._tracker,
             runner=ClaudeRunner(_claude(settings, redact)),
             workspaces=Workspaces(settings.data_dir),
@@ -92,6 +115,13 @@ class Threadline:
             progress=self._progress,
             enqueue=self._queue.enqueue,
             team=settings.linear.team,
+            open_thread=self._openings.want,
+            people=Registry(
+                policy=Policy(Unlinked(settings.people.unlinked), Guests(settings.people.guests)),
+                store=self._people,
+                directory=self._tracker,
+                can_link=self._link is not None,
+            ),
             files=LinearFiles(self._http, self._linear.token, settings.linear.api_url),
         )
         holder = f"{socket.gethostname()}/{os.getpid()}"
@@ -110,6 +140,16 @@ class Threadline:
 
     async def _sink_in_trouble(self, sink: str, session_id: SessionId, code: Blocker | None) -> None:
         await self._service.sink_in_trouble(sink, session_id, code)
+
+    async def _organization(self) -> str:
+        return (await self._tracker.workspace()).viewer.organization.id
+
+    async def _linear_user_of(self, author: Author) -> str | None:
+        identity = await self._people.find(author.surface, author.id)
+        return identity.linear_user if identity and identity.holds_for(author) else None
+
+    async def _linked(self, identity: Identity) -> None:
+        await self._service.link(identity)
 
     async def _linear_revoked(self, revoked: AppRevoked) -> None:
         self._tracker.forget()
@@ -132,6 +172,8 @@ class Threadline:
             )
             application.router.add_post(LINEAR_PATH, linear_webhooks(self, secrets, hooks=hooks))
         application.add_routes(self._linear.routes())
+        if self._link is not None:
+            application.add_routes(self._link.routes())
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
         return application
@@ -147,6 +189,7 @@ class Threadline:
         self._queue.claim()
         strays = await self._service.recover()
         self._mirror.start()
+        self._openings.start()
         await self._queue.start(self._service.run_turn)
         for chat in self._chats:
             await chat.bot.start()
@@ -161,6 +204,7 @@ class Threadline:
         """Take nothing more in, end agents, finish calls in the air; open turns go on at the next start."""
         self._ready = False
         await self._service.halt()
+        await self._openings.stop()
         await self._mirror.stop()
         for chat in self._chats:
             await chat.bot.stop()

@@ -10,10 +10,17 @@ from pydantic import SecretStr
 from bots.settings import Settings
 from bots.slack.bot import SlackBot
 from bots.slack.render import render as slack_render
+from bots.teams.bot import TeamsBot
+from bots.teams.events import Admission
+from bots.teams.limits import TEAMS_LIMITS, teams_charge
+from bots.teams.render import render as teams_render
 from core.mirror.budget import Limit
 from core.mirror.cards import Render
 from core.mirror.chat_sink import SLACK_LIMITS, Charge, ChatSink, slack_charge
-from core.ports import ChatSurface, Inbox, ThreadReader
+from core.mirror.opening import Door
+from core.ports import ChatSurface, Inbox, Linker, ThreadOpener, ThreadReader
+from core.store.addresses import AddressStore
+from core.store.database import Database
 
 
 class Surface(ChatSurface, ThreadReader, Protocol):
@@ -49,16 +56,24 @@ class Chat:
     limits: Mapping[str, Limit]
     charge: Charge
 
-    def sink(self) -> ChatSink:
+    def door(self) -> Door | None:
+        """Where we may begin threads of our own, if the platform lets us."""
+        surface = self.bot.surface
+        return Door(surface, surface, self.render) if isinstance(surface, ThreadOpener) else None
+
+    def sink(self, linker: Linker | None) -> ChatSink:
         """Its projection of the log."""
-        return ChatSink(self.bot.surface, self.render, self.name, self.limits, self.charge)
+        return ChatSink(self.bot.surface, self.render, self.name, self.limits, self.charge, linker)
 
 
-def open_chats(settings: Settings, inbox: Inbox) -> list[Chat]:
+def open_chats(settings: Settings, inbox: Inbox, database: Database) -> list[Chat]:
     """The platforms whose credentials are set. Call it inside the running loop; nothing is sent yet."""
     chats = []
     if settings.slack.on:
         chats.append(Chat("slack", _slack(settings, inbox), slack_render, SLACK_LIMITS, slack_charge))
+    if settings.teams.on:
+        teams = _teams(settings, inbox, AddressStore(database, "teams"))
+        chats.append(Chat("teams", teams, teams_render, TEAMS_LIMITS, teams_charge))
     return chats
 
 
@@ -80,4 +95,18 @@ def _slack(settings: Settings, inbox: Inbox) -> SlackBot:
         signing_secrets=plain_all(slack.signing_secret, slack.signing_secret_previous),
         app_token=plain(slack.app_token) or None,
         api_url=slack.api_url,
+    )
+
+
+def _teams(settings: Settings, inbox: Inbox, addresses: AddressStore) -> TeamsBot:
+    teams = settings.teams
+    return TeamsBot(
+        inbox,
+        addresses,
+        app_id=teams.app_id or "",
+        app_password=plain(teams.app_password),
+        metadata_url=teams.openid_metadata_url,
+        token_url=teams.minted_at,
+        service_hosts=teams.service_hosts,
+        admission=Admission(tenants=frozenset({teams.tenant_id or "", *teams.tenants})),
     )

@@ -16,6 +16,8 @@ from bots.linear_access import Misconfigured
 from bots.logs import set_up_logging
 from bots.settings import Settings, SettingsError, load
 from bots.slack.manifest import render_manifest as slack_manifest
+from bots.teams.ingress import PATH as TEAMS_PATH
+from bots.teams.manifest import render_package as teams_package
 from core.errors import StoreUnavailable
 from core.redact import Redactor
 from core.store.vault import UnusableKey
@@ -60,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     slack.add_argument("--url", help="public address of this server, like https://bot.example.com")
     slack.add_argument("--socket", action="store_true", help="use Socket Mode: no public address is needed")
     slack.add_argument("--name", default="Threadline", help="name of the bot (default: %(default)s)")
+    teams = platforms.add_parser("teams", help="an app package to upload to Microsoft Teams")
+    teams.add_argument("--url", required=True, help="public address of this server")
+    teams.add_argument("--app-id", required=True, help="app id of the bot's registration, a GUID")
+    teams.add_argument("--out", type=Path, required=True, metavar="FILE.zip", help="where to write it")
+    teams.add_argument("--name", default="Threadline", help="name of the app (default: %(default)s)")
     linear = platforms.add_parser("linear", help="for an OAuth app in Linear's settings")
     linear.add_argument("--url", required=True, help="public address of this server")
     linear.add_argument("--name", default="Threadline", help="name of the app (default: %(default)s)")
@@ -74,10 +81,14 @@ def _manifest(asked: argparse.Namespace) -> int:
     try:
         if asked.platform == "slack":
             print(slack_manifest(asked.url, asked.socket, asked.name), end="")
+        elif asked.platform == "teams":
+            asked.out.write_bytes(teams_package(asked.url, asked.app_id, asked.name))
+            print(f"{asked.out} is written: upload it in Teams under Apps, Manage your apps.")
+            print(f"The bot's messaging endpoint is {asked.url.rstrip('/')}{TEAMS_PATH}")
         else:
             manifest = linear_manifest(asked.url, asked.name)
             print(f"{manifest}\nCreate the app with one click:\n{creation_link(manifest)}")
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         return _wrong(str(error))
     return 0
 

@@ -1,0 +1,76 @@
+"""Teams, put together for the composition root."""
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from bots.teams.adapter import Authentication, build_adapter
+from bots.teams.auth import InboundTokens
+from bots.teams.connector import Connector
+from bots.teams.directory import Directory
+from bots.teams.events import Admission
+from bots.teams.heard import Heard
+from bots.teams.http import open_session
+from bots.teams.ingress import PATH, teams_activities
+from bots.teams.keys import SigningKeys
+from bots.teams.listeners import TeamsListeners
+from bots.teams.people import People
+from bots.teams.surface import TeamsSurface
+from bots.teams.tokens import BotToken
+from core.ports import Inbox
+from core.store.addresses import AddressStore
+
+
+class TeamsBot:
+    """One Bot Framework app. Make it inside the running loop; `stop` it last of all that posts.
+
+    Attributes:
+        surface: `ChatSurface`, `ThreadReader` and `Whisperer`.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        addresses: AddressStore,
+        *,
+        app_id: str,
+        app_password: str,
+        metadata_url: str,
+        token_url: str,
+        service_hosts: Sequence[str],
+        admission: Admission,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            inbox: Gets every event before Teams is answered.
+            addresses: Where conversations can be reached, across restarts.
+            app_id: The app's id, for which Microsoft's tokens must be.
+            app_password: Its client secret.
+            metadata_url: The OpenID document that leads to Microsoft's signing keys.
+            token_url: Where our own tokens come from.
+            service_hosts: Hosts of Teams; see `is_trusted`.
+            admission: Who is heard.
+        """
+        self._http = open_session()
+        self._keys = SigningKeys(self._http, metadata_url)
+        token = BotToken(self._http, token_url, app_id=app_id, secret=app_password)
+        connector = Connector(self._http, token, service_hosts=service_hosts)
+        directory, heard = Directory(addresses), Heard()
+        inbound = InboundTokens(self._keys, app_id=app_id, service_hosts=service_hosts)
+        listeners = TeamsListeners(inbox, admission, directory, heard)
+        self._handler = teams_activities(build_adapter(Authentication(inbound, connector)), listeners)
+        people = People(connector, directory, friends=admission.tenants)
+        self.surface = TeamsSurface(connector, directory, people, heard)
+
+    def routes(self) -> list[web.RouteDef]:
+        """`POST /api/messages`."""
+        return [web.post(PATH, self._handler)]
+
+    async def start(self) -> None:
+        """Nothing to open: Teams comes to us, and keys and tokens are fetched when they are needed."""
+
+    async def stop(self) -> None:
+        """Close all connections. Safe to repeat."""
+        await self._keys.close()
+        await self._http.close()

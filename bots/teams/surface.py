@@ -1,0 +1,190 @@
+"""Teams as a place to talk: posts, edits and reactions, and what we know of a thread."""
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from bots.teams.address import CHAT, PERSONAL, Address, conversation_id
+from bots.teams.connector import Connector, Nameless, Spot
+from bots.teams.directory import Directory
+from bots.teams.events import user_of
+from bots.teams.heard import Heard
+from bots.teams.people import People
+from bots.teams.whispers import whispered
+from core.activities import Author, Fate
+from core.errors import Refused, StoreUnavailable, TargetGone, Throttled, TryLater
+from core.events import ThreadMessage
+from core.ids import MessageRef, ThreadRef
+from core.ports import Payload, PrivateLink
+
+log = logging.getLogger(__name__)
+
+POSTS_KNOWN: Final = 1_000
+
+_LINK: Final = "https://teams.microsoft.com/l/message"
+_REACTIONS: Final[dict[Fate, str | None]] = {
+    Fate.SEEN: "1f440_eyes",
+    Fate.QUEUED: "231b_hourglassdone",
+    Fate.DELIVERED: "1f4e8_incomingenvelope",
+    Fate.DONE: "2705_whiteheavycheckmark",
+    Fate.WITHDRAWN: None,
+}
+
+
+class TeamsSurface:
+    """`ChatSurface`, `ThreadReader` and `Whisperer` of every tenant we serve. No call is repeated here.
+
+    Whatever is said goes to the address that the conversation's newest activity told, never into the answer
+    to an activity: by the time an agent has something to say, that is long gone.
+
+    Teams takes no key for a post and lets a bot read nothing back. A post of which nobody knows whether it
+    got through is therefore made again, and may then be there twice: a copy is a nuisance, an answer that
+    nobody sees is silence. It is kept rare. An answer that this process saw counts. And nothing is posted
+    again before Teams has answered a harmless question about the same conversation: while posts arrive and
+    answers do not, there is one copy and not one for each attempt.
+    """
+
+    def __init__(self, connector: Connector, directory: Directory, people: People, heard: Heard) -> None:
+        self._connector = connector
+        self._directory = directory
+        self._people = people
+        self._heard = heard
+        self._posted: OrderedDict[str, str] = OrderedDict()
+
+    async def post(self, thread: ThreadRef, payload: Payload, *, key: str, again: bool) -> str:
+        """See `ChatSurface.post`; the id is the activity's."""
+        if again and key in self._posted:
+            return self._posted[key]
+        address = await self._address(thread)
+        if again:
+            await self._sign_of_life(address, thread)
+        spot = _spot(address, thread)
+        id = await self._connector.send(spot, _activity(payload, address, spot))
+        self._remember(key, id)
+        if text := payload.get("text"):
+            self._heard.put(thread, ThreadMessage(address.bot_name, text, id, from_us=True))
+        return id
+
+    async def edit(self, message: MessageRef, payload: Payload) -> None:
+        """See `ChatSurface.edit`. A message that somebody removed raises `Refused`: it stays removed."""
+        address = await self._address(message.thread)
+        spot = _spot(address, message.thread)
+        await self._connector.update(spot, message.id, _activity(payload, address, spot))
+
+    async def react(self, message: MessageRef, *, add: Fate | None, remove: Fate | None) -> None:
+        """See `ChatSurface.react`. The new reaction comes first: a message in work never looks forgotten.
+
+        Where Teams will not have reactions, of a bot or of anybody, there are none.
+        """
+        shown = _REACTIONS[add] if add else None
+        gone = _REACTIONS[remove] if remove else None
+        spot = _spot(await self._address(message.thread), message.thread)
+        if shown:
+            await self._connector.react(spot, message.id, shown)
+        if gone and gone != shown:
+            try:
+                await self._connector.unreact(spot, message.id, gone)
+            except (Throttled, TryLater) as error:
+                # The new one is there: another plan would not know of it, and leave it for ever.
+                error.maybe_done = error.maybe_done or shown is not None
+                raise
+
+    async def whisper(
+        self, thread: ThreadRef, to: Author, text: str, link: PrivateLink | None = None
+    ) -> None:
+        """See `Whisperer.whisper`: in the thread for a day; where Teams will not, in their chat with us."""
+        user = user_of(to)
+        if user is None:
+            raise Refused(f"{to.surface} is not Teams")
+        address, payload = await self._address(thread), whispered(text, link)
+        spot = _spot(address, thread)
+        activity = _activity(payload, address, spot)
+        if address.conversation_type == PERSONAL:
+            await self._connector.send(spot, activity)
+            return
+        try:
+            to_them = {"recipient": {"id": user, "isTargeted": True}}
+            await self._connector.send(spot, {**activity, **to_them}, targeted=True)
+        except Nameless:
+            return
+        except (Refused, TargetGone) as error:
+            # Not every Teams has private messages in conversations; nothing is said of the thread by that.
+            log.info("not whispered in the thread", extra={"reason": str(error)})
+            await self._tell_beside(address, user, payload)
+
+    async def history(self, thread: ThreadRef) -> Sequence[ThreadMessage]:
+        """See `ThreadReader.history`: what Teams told us since we started, which may be little or nothing."""
+        return self._heard.of(thread)
+
+    async def permalink(self, message: MessageRef) -> str:
+        """See `ThreadReader.permalink`; asks nobody."""
+        thread = message.thread
+        about = (
+            {"context": json.dumps({"contextType": "chat"}, separators=(",", ":"))}
+            if thread.root == CHAT
+            else {"parentMessageId": thread.root}
+        )
+        query = urlencode({"tenantId": thread.install, **about})
+        return f"{_LINK}/{quote(thread.conversation, safe='')}/{quote(message.id, safe='')}?{query}"
+
+    async def person(self, author: Author) -> Author:
+        """See `ThreadReader.person`; unchanged if it is no Teams account or Teams will not tell."""
+        user = user_of(author)
+        person = await self._people.find(author.id.partition("/")[0], user) if user else None
+        if person is None:
+            return author
+        return replace(
+            author,
+            name=person.name,
+            email=person.email or author.email,
+            is_guest=author.is_guest or person.is_guest,
+            is_external=author.is_external or person.is_stranger,
+        )
+
+    async def _sign_of_life(self, address: Address, thread: ThreadRef) -> None:
+        """Any answer will do, but trouble and the end of the conversation."""
+        with suppress(Refused):
+            await self._connector.members(Spot(address.service_url, thread.conversation))
+
+    async def _tell_beside(self, address: Address, user: str, payload: Payload) -> None:
+        chat = {
+            "isGroup": False,
+            "bot": {"id": address.bot_id},
+            "members": [{"id": user}],
+            "tenantId": address.tenant,
+            "channelData": {"tenant": {"id": address.tenant}},
+        }
+        opened = await self._connector.open_conversation(address.service_url, chat)
+        spot = Spot(address.service_url, opened.conversation)
+        await self._connector.send(spot, _activity(payload, address, spot))
+
+    async def _address(self, thread: ThreadRef) -> Address:
+        try:
+            address = await self._directory.of(thread)
+        except StoreUnavailable as error:
+            raise TryLater(f"no address: {error}") from error
+        if address is None:
+            raise TryLater("no address: Teams has not told where the conversation is")
+        return address
+
+    def _remember(self, key: str, id: str) -> None:
+        self._posted[key] = id
+        while len(self._posted) > POSTS_KNOWN:
+            self._posted.popitem(last=False)
+
+
+def _spot(address: Address, thread: ThreadRef) -> Spot:
+    return Spot(address.service_url, conversation_id(thread))
+
+
+def _activity(payload: Payload, address: Address, spot: Spot) -> Payload:
+    return {
+        **payload,
+        "from": {"id": address.bot_id, "name": address.bot_name},
+        "conversation": {"id": spot.conversation},
+    }
