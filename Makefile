@@ -15,8 +15,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 .PHONY: demo serve test check bench lock clean
 
-demo: $(STAMP) ## The whole loop on this machine; MODEL=real uses ANTHROPIC_API_KEY
-	$(BIN)/python -m playground.demo $(if $(MODEL),--model $(MODEL)) $(ARGS)
+demo: $(STAMP) ## The whole loop on this machine; SURFACE=slack or teams; MODEL=real uses ANTHROPIC_API_KEY
+	$(BIN)/python -m playground.demo $(if $(SURFACE),--surface $(SURFACE)) $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
 serve: $(STAMP)
 	$(BIN)/threadline serve

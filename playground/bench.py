@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from playground import bench_teams
 from playground.bench_linear import SCRIPTS, THREE_TOOLS, linear_side
 from playground.bench_numbers import PATIENCE_S, spread
 from playground.scripts import DEMO, EXPORT
@@ -58,14 +59,21 @@ def reply(root: str, number: int) -> bytes:
     return json.dumps(envelope).encode()
 
 
-async def latencies(url: str, bodies: list[bytes]) -> list[float]:
+def signed(body: bytes) -> dict[str, str]:
+    """Slack's headers for this body, as of now."""
+    return signed_headers(
+        body, secret=SIGNING_SECRET, sent_at=int(time.time()), content_type="application/json"
+    )
+
+
+async def latencies(
+    url: str, bodies: list[bytes], headers_of: Callable[[bytes], dict[str, str]] = signed
+) -> list[float]:
     """Milliseconds from sending each body to its answer, one after the other on one connection."""
     took = []
     async with aiohttp.ClientSession() as http:
         for body in bodies:
-            headers = signed_headers(
-                body, secret=SIGNING_SECRET, sent_at=int(time.time()), content_type="application/json"
-            )
+            headers = headers_of(body)
             began = time.perf_counter()
             async with http.post(url, data=body, headers=headers) as answer:
                 assert answer.status == 200, answer.status
@@ -81,27 +89,36 @@ def memory_mib(pid: int) -> float:
 
 
 async def answers(stage: Stage) -> dict[str, Any]:
-    """Answer times of a reply in a thread with a session that waits, beside the bare handler."""
+    """Answer times of replies in threads with a session that waits, beside the bare handler."""
     people = stage.slack.people
     people.say("U0ANN", CHANNEL, "<@U0BOT> the nightly export takes an hour, make it faster")
     await stage.until(lambda: stage.model.log, PATIENCE_S, "one session works")
     root = people.say("U0EVE", CHANNEL, "<@U0BOT> the nightly export takes an hour, make it faster")
     await stage.until(lambda: _shows(stage, root, "Queued"), PATIENCE_S, "another one waits")
+    there = stage.teams.people.mention("29:eve", bench_teams.CHANNEL, "the nightly export takes an hour")
+    await stage.until(lambda: _queued(stage, there), PATIENCE_S, "a third one waits in Teams")
     bodies = [reply(root, number) for number in range(REQUESTS)]
+    activities, told = bench_teams.replies(stage, there, REQUESTS), bench_teams.headers(stage)
     port = free_port()
     process = _start_bare(port)
     try:
         url = f"http://{HOST}:{port}/slack/events"
         await stage.until(lambda: _listens(port), PATIENCE_S, "the bare handler listens")
-        ours, theirs = [], []
-        for start in range(0, REQUESTS, 50):  # In turns, so that both meet the same noise.
+        slack, teams, theirs = [], [], []
+        for start in range(0, REQUESTS, 50):  # In turns, so that all meet the same noise.
             part = bodies[start : start + 50]
             theirs += await latencies(url, part)
-            ours += await latencies(f"{stage.url}/slack/events", part)
+            slack += await latencies(f"{stage.url}/slack/events", part)
+            part = activities[start : start + 50]
+            teams += await latencies(f"{stage.url}/api/messages", part, lambda _: told)
     finally:
         process.terminate()
         process.wait()
-    return {"stored (ms)": spread(ours), "bare aiohttp + HMAC (ms)": spread(theirs)}
+    return {
+        "from Slack, stored (ms)": spread(slack),
+        "from Teams, stored (ms)": spread(teams),
+        "bare aiohttp + HMAC (ms)": spread(theirs),
+    }
 
 
 def _start_bare(port: int) -> subprocess.Popen[bytes]:
@@ -119,6 +136,11 @@ async def _listens(port: int) -> bool:
 
 def _shows(stage: Stage, root: str, words: str) -> bool:
     return any(words in one["text"] for one in stage.chat(CHANNEL, root) if one["author"] == "linear")
+
+
+def _queued(stage: Stage, root: str) -> bool:
+    thread = stage.teams.transcript(bench_teams.CHANNEL, root)
+    return any("Queued" in one["text"] for one in thread if one["author"] == "linear")
 
 
 async def milestones(stage: Stage) -> dict[str, Any]:
@@ -185,10 +207,15 @@ async def measure_all() -> dict[str, Any]:
     exports = [{"match": "nightly export", "steps": EXPORT}]
     return {
         "one session": await run(milestones, scripts=three_tools, slack={"rate_factor": None}),
-        "answer to a webhook": await run(
-            answers, scripts=exports + DEMO, environment=waiting, slack={"rate_factor": None}
+        "answer to an event": await run(
+            answers,
+            scripts=exports + DEMO,
+            environment=waiting,
+            slack={"rate_factor": None},
+            teams={"rate_factor": None},
         ),
         "from Linear": await run(linear_side, scripts=SCRIPTS),
+        "a busy session in Teams": await run(bench_teams.busy, scripts=bench_teams.BUSY, teams={}),
     }
 
 

@@ -10,8 +10,10 @@ Activity = Mapping[str, Any]
 
 WIDTH = 58
 BOT = "linear"
-_MENTION = re.compile(r"<@\w+>\s*")
+_MENTION = re.compile(r"<@\w+>\s*|^@\w+\s+")
 _LINK = re.compile(r"<([^|>]+)\|([^>]+)>")
+_QUOTE = re.compile(r"[*]*\w+ in (Slack|Teams|Linear):")
+_FOR_US = re.compile(r"stop|follow \w+-\d+", re.IGNORECASE)
 
 
 def plain(text: str) -> str:
@@ -19,21 +21,21 @@ def plain(text: str) -> str:
     return " ".join(_LINK.sub(r"\2", _MENTION.sub("", text)).split())
 
 
-def said_in_chat(chat: Sequence[Message]) -> list[str]:
+def said_in_chat(chat: Sequence[Message], place: str) -> list[str]:
     """What people asked of us in the thread, in order, as Linear should show it."""
-    asked = [one for one in chat if one["author"] != BOT and one["reactions"] and not is_stop(one)]
-    return [f"{one['author']} in Slack: {plain(one['text'])}" for one in asked]
+    asked = [one for one in chat if one["author"] != BOT and one["reactions"] and not is_for_us(one)]
+    return [f"{one['author']} in {place}: {plain(one['text'])}" for one in asked]
 
 
-def is_stop(message: Message) -> bool:
-    """A stop is obeyed, not quoted."""
-    return plain(message["text"]).lower() == "stop"
+def is_for_us(message: Message) -> bool:
+    """A command is obeyed, not quoted."""
+    return _FOR_US.fullmatch(plain(message["text"])) is not None
 
 
 def answers_in_chat(chat: Sequence[Message]) -> list[str]:
-    """What we answered in the thread: everything but progress."""
+    """What we answered in the thread: everything but progress, and what people said elsewhere."""
     ours = [plain(one["text"]) for one in chat if one["author"] == BOT]
-    return [text for text in ours if not is_progress(text)]
+    return [text for text in ours if not is_progress(text) and not _QUOTE.match(text)]
 
 
 def is_progress(text: str) -> bool:
@@ -41,16 +43,11 @@ def is_progress(text: str) -> bool:
     return bool(re.match(r"(\w+-\d+ · )", text))
 
 
-def differences(chat: Sequence[Message], session: Mapping[str, Any]) -> list[str]:
+def differences(chat: Sequence[Message], session: Mapping[str, Any], place: str = "Slack") -> list[str]:
     """Where the two sides disagree; empty if they tell the same story."""
     history: Sequence[Activity] = session["history"]
-    found = []
-    shown = [
-        plain(one["body"]) for one in history if one["type"] == "thought" and " in Slack: " in one["body"]
-    ]
-    if shown != said_in_chat(chat):
-        found.append(f"prompts differ: chat {said_in_chat(chat)}, Linear {shown}")
-    answered = [plain(one["body"]) for one in history if one["type"] in ("response", "error", "elicitation")]
+    found = _unheard(chat, history, place)
+    answered = _answers(history)
     if [_words(one) for one in answered] != [_words(one) for one in answers_in_chat(chat)]:
         found.append(f"answers differ: chat {answers_in_chat(chat)}, Linear {answered}")
     turns = [one for one in chat if one["author"] == BOT and is_progress(plain(one["text"]))]
@@ -59,6 +56,28 @@ def differences(chat: Sequence[Message], session: Mapping[str, Any]) -> list[str
     found += (f"still open: {plain(one['text'])}" for one in turns if not _ended(plain(one["text"])))
     found += _repeated(history)
     return found
+
+
+def differences_since(chat: Sequence[Message], session: Mapping[str, Any], place: str) -> list[str]:
+    """The same for a thread that began to follow the session later: it shows the end of the story."""
+    history: Sequence[Activity] = session["history"]
+    found = _unheard(chat, history, place)
+    _, *told = answers_in_chat(chat)  # First of all we say that it is followed here.
+    answered = _answers(history)[-len(told) :]
+    if not told or [_words(one) for one in answered] != [_words(one) for one in told]:
+        found.append(f"answers differ: {place} {told}, Linear {answered}")
+    return found
+
+
+def _unheard(chat: Sequence[Message], history: Sequence[Activity], place: str) -> list[str]:
+    thoughts = [plain(one["body"]) for one in history if one["type"] == "thought"]
+    shown = [one for one in thoughts if f" in {place}: " in one]
+    said = said_in_chat(chat, place)
+    return [] if shown == said else [f"prompts differ: {place} {said}, Linear {shown}"]
+
+
+def _answers(history: Sequence[Activity]) -> list[str]:
+    return [plain(one["body"]) for one in history if one["type"] in ("response", "error", "elicitation")]
 
 
 def _words(text: str) -> str:
