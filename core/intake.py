@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from core.activities import PLAN_APPROVED, Elicitation
 from core.commands import Command, Stop, command_of
-from core.events import Chosen, Deleted, Edited, Incoming, Said, SessionOpened, StopAsked
+from core.events import Attachment, Chosen, Deleted, Edited, Incoming, Said, SessionOpened, StopAsked
 from core.ids import MessageRef
 from core.session import (
     AnswerGiven,
@@ -163,7 +163,7 @@ def given_of(incoming: Incoming) -> Given:
     """What the agent is to read of this event."""
     match incoming.event:
         case Said(text=text, attachments=attachments):
-            unseen = [f"(I could not see {one.name}: {one.unseen}.)" for one in attachments if one.unseen]
+            unseen = [f"(I could not see {one.name}: {why_unseen(one)}.)" for one in attachments]
             return _given(incoming, "\n".join([text, *unseen]))
         case Edited(text=text):
             return _given(incoming, f"Correction of my earlier message, it now reads: {text}")
@@ -173,6 +173,11 @@ def given_of(incoming: Incoming) -> Given:
             return replace(_given(incoming, text), opened=opened)
         case StopAsked() | Deleted():
             return _given(incoming, "")
+
+
+def why_unseen(file: Attachment) -> str:
+    """Why the agent does not get a file that came with a message in chat."""
+    return file.unseen or "I cannot read files of a chat"
 
 
 def _given(incoming: Incoming, text: str) -> Given:

@@ -41,6 +41,8 @@ PRODUCED: Mapping[Blocker, str] = {
     "::test_the_other_side_says_what_is_away_and_all_arrives_in_order_afterwards",
     Blocker.CHAT_GONE: "scenarios/test_team_channel.py"
     "::test_a_channel_that_is_gone_is_named_in_linear_and_the_next_turn_tries_again",
+    Blocker.FILE_UNSEEN: "scenarios/test_conversation.py"
+    "::test_a_file_that_cannot_be_read_is_named_to_people_and_to_the_agent",
     Blocker.RESTART: "scenarios/test_blockers.py::test_a_restart_is_told_in_the_progress_line_alone",
 }
 """Each blocker and the scenario, in the folder of the tests, that brings it about."""
@@ -48,7 +50,6 @@ PRODUCED: Mapping[Blocker, str] = {
 UNUSED = frozenset(
     {
         Blocker.PERSON_DENIED,  # Rules on who may do what are not there yet.
-        Blocker.FILE_UNSEEN,  # Said to the agent with the message itself.
     }
 )
 """Codes that nothing gives yet."""

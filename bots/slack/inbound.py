@@ -53,7 +53,7 @@ def message_text(
 
 
 def attachments_of(files: Iterable[File]) -> tuple[Attachment, ...]:
-    """The files on a message, each with the reason why it cannot be read, if there is one."""
+    """The files on a message, each with the reason why it is not read."""
     return tuple(
         Attachment(
             name=file.name or file.title or "file",
@@ -112,9 +112,9 @@ def _address(file: File) -> str:
     return file.url_private_download or file.url_private or ""
 
 
-def _why_unseen(file: File) -> str | None:
+def _why_unseen(file: File) -> str:
     if file.mode in _UNSEEN:
         return _UNSEEN[file.mode]
     if file.file_access in ("check_file_info", "access_denied", "file_not_found"):
         return "it belongs to another organization"
-    return None if _address(file) else "Slack names no address for it"
+    return "the app lacks files:read" if _address(file) else "Slack names no address for it"

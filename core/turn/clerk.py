@@ -4,13 +4,13 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from core.activities import Answered, Elicitation, Fate, FateChanged, Logged, Notice
+from core.activities import Answered, Blocker, Elicitation, Fate, FateChanged, Logged, Notice
 from core.commands import Aside, Command, Follow, Help, Link, New, Status, Stop, Unlink, Why
 from core.composer import line_of
 from core.errors import DeliveryError
 from core.events import Chosen, Incoming, Said
 from core.ids import EntryKey, ThreadRef
-from core.intake import label_of
+from core.intake import label_of, why_unseen
 from core.people import Evidence, Identity
 from core.reports import HELP, LINKING, status, why
 from core.turn.desk import TurnDesk
@@ -67,6 +67,17 @@ class Clerk:
                 await self._reply(incoming, f"Answered already, by {one.by.name}: {label}")
                 return None
         return replace(incoming, event=Said(f"About your question “{line_of(questions[0].body)}”: {label}"))
+
+    async def name_unseen(self, incoming: Incoming) -> None:
+        """Tell people of files that came with a message and that the agent does not get."""
+        files = incoming.event.attachments if isinstance(incoming.event, Said) else ()
+        if files:
+            names = ", ".join(one.name for one in files)
+            body = f"I can't see {line_of(names)} here: {why_unseen(files[0])}. Paste it."
+            log.info("file unseen", extra={"key": incoming.key, "code": Blocker.FILE_UNSEEN.value})
+            notice = Notice(body=body)
+            await self._crew.store.say(self._desk.record.id, EntryKey(f"unseen/{incoming.key}"), notice)
+            self._crew.wake_mirror(self._desk.record.id)
 
     async def _follow(self, incoming: Incoming, identifier: str) -> str:
         record = self._desk.record

@@ -143,7 +143,9 @@ class LiveTurn:
         given = tuple(event.given for event in events if isinstance(event, Prompted))
         taken = [*withdrawn(rows, held), *(seq for row in mine for seq in row.seqs)]
         for row, event in zip(mine, events, strict=True):
-            if not isinstance(event, Prompted):
+            if isinstance(event, Prompted):
+                await self._clerk.name_unseen(row.incoming)
+            else:
                 await self._settled(row.incoming)
         last = events[-1] if events else None
         stop = [last] if isinstance(last, StopRequested) else []
@@ -207,7 +209,9 @@ class LiveTurn:
         if incoming is None or happened is None:
             await self._crew.store.take(self._desk.record.id, row.seqs, self._desk.turn)
             return
-        if not isinstance(happened, Prompted):
+        if isinstance(happened, Prompted):
+            await self._clerk.name_unseen(incoming)
+        else:
             # First: after a crash in between, the message still waits and all of this is done again.
             await self._settled(incoming)
         for effect in await self._desk.apply(happened, take=row.seqs):

@@ -109,6 +109,7 @@ def test_what_cannot_be_seen_is_said() -> None:
     )
     assert given_of(incoming(said)).text == (
         "see the screenshot\n(I could not see a.png: the app lacks files:read.)"
+        "\n(I could not see b.txt: I cannot read files of a chat.)"
     )
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from playground.slack_state import BOT_USER
 from playground.stage import Stage
 from tests.scenarios.conftest import Golden
 from tests.scenarios.scripts import CHANGELOG, FIXED, SEARCH, script
@@ -88,3 +89,18 @@ async def test_a_message_of_somebody_else_is_worked_on_from_its_menu(thread: Thr
     assert thread.issue()["title"] == "Search is broken for archived projects"
     assert thread.told("thought") == ["Ann in Slack: Search is broken for archived projects"]
     assert len(thread.issues()) == 1
+
+
+async def test_a_file_that_cannot_be_read_is_named_to_people_and_to_the_agent(
+    thread: Thread, stage: Stage
+) -> None:
+    stage.model.play([script({"text": "Done."})])
+    root = stage.slack.people.say(
+        "U0ANN", thread.channel, f"<@{BOT_USER}> fix what the log says", files={"error.log": "boom"}
+    )
+    thread.root = root
+
+    await thread.until_shown("I can't see error.log here: the app lacks files:read. Paste it.")
+    await thread.until(lambda: " · done in " in str(thread.cards()), "the turn is over")
+    assert "I could not see error.log: the app lacks files:read." in str(stage.model.bodies[-1])
+    assert "boom" not in str(stage.model.bodies[-1])

@@ -145,7 +145,7 @@ def test_files_come_along_with_the_reason_why_one_is_unseen() -> None:
     said = read(reply("see", files=files, subtype="file_share")).event
     assert isinstance(said, Said)
     assert said.attachments[:2] == (
-        Attachment("log.txt", "text/plain", "https://f.test/1"),
+        Attachment("log.txt", "text/plain", "https://f.test/1", "the app lacks files:read"),
         Attachment("Plan", "application/octet-stream", "https://f.test/2", "it is stored outside of Slack"),
     )
     assert [file.unseen for file in said.attachments[2:]] == [
