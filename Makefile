@@ -13,7 +13,7 @@ STAMP := .venv/.installed
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: demo serve test check bench lock clean
+.PHONY: demo serve test clients check bench lock clean
 
 demo: $(STAMP) ## The whole loop on this machine; SURFACE=slack or teams; MODEL=real uses ANTHROPIC_API_KEY
 	$(BIN)/python -m playground.demo $(if $(SURFACE),--surface $(SURFACE)) $(if $(MODEL),--model $(MODEL)) $(ARGS)
@@ -23,6 +23,9 @@ serve: $(STAMP)
 
 test: check
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+clients: $(STAMP) ## Microsoft's own client and its page in a browser; needs node, fetches 80 MB from npm
+	CLIENTS=1 $(BIN)/python -m pytest tests/clients $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

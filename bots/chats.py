@@ -10,10 +10,6 @@ from pydantic import SecretStr
 from bots.settings import Settings
 from bots.slack.bot import SlackBot
 from bots.slack.render import render as slack_render
-from bots.teams.bot import TeamsBot
-from bots.teams.events import Admission
-from bots.teams.limits import TEAMS_LIMITS, teams_charge
-from bots.teams.render import render as teams_render
 from core.mirror.budget import Limit
 from core.mirror.cards import Render
 from core.mirror.chat_sink import SLACK_LIMITS, Charge, ChatSink, slack_charge
@@ -72,8 +68,7 @@ def open_chats(settings: Settings, inbox: Inbox, database: Database) -> list[Cha
     if settings.slack.on:
         chats.append(Chat("slack", _slack(settings, inbox), slack_render, SLACK_LIMITS, slack_charge))
     if settings.teams.on:
-        teams = _teams(settings, inbox, AddressStore(database, "teams"))
-        chats.append(Chat("teams", teams, teams_render, TEAMS_LIMITS, teams_charge))
+        chats.append(_teams(settings, inbox, AddressStore(database, "teams")))
     return chats
 
 
@@ -98,9 +93,15 @@ def _slack(settings: Settings, inbox: Inbox) -> SlackBot:
     )
 
 
-def _teams(settings: Settings, inbox: Inbox, addresses: AddressStore) -> TeamsBot:
+def _teams(settings: Settings, inbox: Inbox, addresses: AddressStore) -> Chat:
+    # Here, not above: the Bot Framework costs most of a second and 17 MiB, which only its users should pay.
+    from bots.teams.bot import TeamsBot
+    from bots.teams.events import Admission
+    from bots.teams.limits import TEAMS_LIMITS, teams_charge
+    from bots.teams.render import render
+
     teams = settings.teams
-    return TeamsBot(
+    bot = TeamsBot(
         inbox,
         addresses,
         app_id=teams.app_id or "",
@@ -110,3 +111,4 @@ def _teams(settings: Settings, inbox: Inbox, addresses: AddressStore) -> TeamsBo
         service_hosts=teams.service_hosts,
         admission=Admission(tenants=frozenset({teams.tenant_id or "", *teams.tenants})),
     )
+    return Chat("teams", bot, render, TEAMS_LIMITS, teams_charge)

@@ -16,7 +16,7 @@ from bots.linear_access import Misconfigured
 from bots.logs import set_up_logging
 from bots.settings import Settings, SettingsError, load
 from bots.slack.manifest import render_manifest as slack_manifest
-from bots.teams.ingress import PATH as TEAMS_PATH
+from bots.teams.address import PATH as TEAMS_PATH
 from bots.teams.manifest import render_package as teams_package
 from core.errors import StoreUnavailable
 from core.redact import Redactor

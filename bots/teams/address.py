@@ -12,6 +12,8 @@ from bots.teams.wire import Activity, MalformedActivity, parsed
 from core.ids import ThreadRef
 
 SURFACE: Final = "teams"
+PATH: Final = "/api/messages"
+"""Where Teams reaches us."""
 CHAT: Final = "chat"
 """The root of a conversation without threads."""
 

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from bots.teams.adapter import Authentication, build_adapter
+from bots.teams.address import PATH
 from bots.teams.auth import InboundTokens
 from bots.teams.connector import Connector
 from bots.teams.directory import Directory
 from bots.teams.events import Admission
 from bots.teams.heard import Heard
 from bots.teams.http import open_session
-from bots.teams.ingress import PATH, teams_activities
+from bots.teams.ingress import teams_activities
 from bots.teams.keys import SigningKeys
 from bots.teams.listeners import TeamsListeners
 from bots.teams.people import People

@@ -18,7 +18,6 @@ from core.errors import StoreUnavailable
 log = logging.getLogger(__name__)
 
 BODY_BYTES: Final = 1024 * 1024
-PATH: Final = "/api/messages"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

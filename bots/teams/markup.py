@@ -18,6 +18,9 @@ _MENTION: Final = re.compile(r"<(?=\s*/?\s*at\b)", re.IGNORECASE)
 _TAG: Final = re.compile(r"<(?=[A-Za-z/!?]|\Z)")
 _BROADCAST: Final = re.compile(r"(?<!\w)@(?=(?:channel|team|here|everyone|group)\b)", re.IGNORECASE)
 _IMAGE: Final = re.compile(r"!\[(\]?)")
+_LINE_END: Final = re.compile(r"(?:(?<=\S)|\A)[ \t]*\n(?![ \t]*(?:\n|[-*+>#|]|\d{1,9}[.)]|`{3}|~{3}))")
+"""Within a paragraph; where a list or another block begins, a line ends by itself."""
+
 _BOLD: Final = re.compile(r"\*\*(?=\S)([^*\n]{1,500}?)(?<=\S)\*\*")
 
 
@@ -25,9 +28,10 @@ def markdown(text: str) -> str:
     """Markdown from people or a model: no HTML in prose, no notification, no image that is fetched.
 
     Code keeps what looks like HTML, which Teams shows there as it is. Only its mark for mentions is broken
-    everywhere: it counts before Markdown does.
+    everywhere: it counts before Markdown does. Lines end where they end in the text, as they do in Slack and
+    Linear; by themselves Teams' paragraphs would flow.
     """
-    return _without_mentions(around_kept(cleaned(text), _quiet_prose, _kept))
+    return _without_mentions(around_kept(cleaned(text), _prose, _kept))
 
 
 def literal(text: str) -> str:
@@ -125,6 +129,10 @@ def _code_in(fenced: str, mark: str) -> Code:
     if lines and lines[-1].strip().startswith(mark):
         lines.pop()
     return Code("\n".join(lines), opening.strip().strip("`~").strip().partition(" ")[0])
+
+
+def _prose(text: str) -> str:
+    return _LINE_END.sub("  \n", _quiet_prose(text))
 
 
 def _quiet_prose(text: str) -> str:

@@ -1,11 +1,9 @@
 """Linear's own webhook verifier, from its TypeScript SDK, as a second opinion on ours and on the stand-in."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,42 +13,19 @@ from linear.sansio import verify_signature, verify_webhook
 from playground.linear import LinearPlayground, LinearSettings
 from playground.linear_webhooks import sign
 from tests.linear.fakes import PAYLOADS
+from tests.npm import installed
 
 SDK = Path(__file__).parent / "sdk"
-CACHE = Path(__file__).parents[2] / "build" / "linear-sdk"
 SECRET = "lin_wh_secret ü"
-INSTALL_WITHIN_S = 100
-
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("node") and shutil.which("npm")), reason="node and npm are needed for Linear's SDK"
-)
 
 Ask = Callable[..., str]
-
-
-def _installed() -> Path:
-    """A folder with the SDK that the lock names; installed once for each lock."""
-    lock = (SDK / "package-lock.json").read_bytes()
-    folder = CACHE / sha256(lock).hexdigest()[:16]
-    if not (folder / "installed").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(SDK, folder)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=False, timeout=INSTALL_WITHIN_S
-        )
-        if done.returncode:
-            pytest.skip(f"npm could not install Linear's SDK: exit {done.returncode}")
-        (folder / "installed").touch()
-    shutil.copy(SDK / "verify.mjs", folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
     """Asks the SDK one thing after the other."""
     with subprocess.Popen(
-        ["node", "verify.mjs"], cwd=_installed(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ["node", "verify.mjs"], cwd=installed(SDK), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as node:
         stdin, stdout = node.stdin, node.stdout
         assert stdin is not None

@@ -7,9 +7,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from bots.teams.address import PATH
 from bots.teams.bot import TeamsBot
 from bots.teams.events import Admission
-from bots.teams.ingress import PATH
 from bots.teams.render import render
 from core.activities import Author, Elicitation, Option
 from core.events import Chosen, Deleted, Edited, IncomingEvent, Said, StopAsked

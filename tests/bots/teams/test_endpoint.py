@@ -14,9 +14,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bots.teams.address import PATH
 from bots.teams.bot import TeamsBot
 from bots.teams.events import Admission
-from bots.teams.ingress import BODY_BYTES, PATH
+from bots.teams.ingress import BODY_BYTES
 from core.activities import Author
 from core.events import Chosen, Incoming, Said
 from core.ids import ElicitationId, MessageRef, ThreadRef

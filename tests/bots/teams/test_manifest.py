@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from bots.cli import USAGE_ERROR, main
-from bots.teams.address import CHANNEL, GROUP, PERSONAL
+from bots.teams.address import CHANNEL, GROUP, PATH, PERSONAL
 from bots.teams.buttons import START_COMMAND
 from bots.teams.icons import COLOR_PX, OUTLINE_PX, color_icon, outline_icon, pixels_of, size_of, written
-from bots.teams.ingress import PATH
 from bots.teams.manifest import RESOURCE_SPECIFIC, SCOPES, render_manifest, render_package
 from bots.teams.package import build, icon_problems, manifest_problems
 from core.commands import Help, Status, Stop, Why, command_of

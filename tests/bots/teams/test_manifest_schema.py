@@ -1,12 +1,8 @@
 """Microsoft's own schema of app manifests, from its npm package, as a second opinion on our checks."""
 
 import json
-import shutil
-import subprocess
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -14,44 +10,15 @@ from jsonschema import Draft4Validator
 
 from bots.teams.manifest import render_manifest
 from bots.teams.package import manifest_problems
+from tests.npm import installed
 
 PACKAGE = Path(__file__).parent / "schema"
-CACHE = Path(__file__).parents[3] / "build" / "teams-schema"
 SCHEMA = "node_modules/@microsoft/app-manifest/build/json-schemas/teams/v1.30/MicrosoftTeams.schema.json"
-INSTALL_WITHIN_S = 100
-
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("node") and shutil.which("npm")),
-    reason="node and npm are needed for Microsoft's schema",
-)
-
-
-def _installed() -> Path:
-    """A folder with the package that the lock names; installed once for each lock."""
-    lock = (PACKAGE / "package-lock.json").read_bytes()
-    folder = CACHE / sha256(lock).hexdigest()[:16]
-    if folder.exists():
-        return folder
-    CACHE.mkdir(parents=True, exist_ok=True)
-    fresh = Path(mkdtemp(dir=CACHE))
-    shutil.copytree(PACKAGE, fresh, dirs_exist_ok=True)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
-    done = subprocess.run(
-        command, cwd=fresh, capture_output=True, text=True, check=False, timeout=INSTALL_WITHIN_S
-    )
-    if done.returncode:
-        shutil.rmtree(fresh)
-        pytest.skip(f"npm could not install Microsoft's schema: exit {done.returncode}")
-    try:
-        fresh.rename(folder)
-    except OSError:  # Another test process was quicker.
-        shutil.rmtree(fresh)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def validator() -> Draft4Validator:
-    return Draft4Validator(json.loads((_installed() / SCHEMA).read_text(encoding="utf-8")))
+    return Draft4Validator(json.loads((installed(PACKAGE) / SCHEMA).read_text(encoding="utf-8")))
 
 
 def manifest() -> dict[str, Any]:

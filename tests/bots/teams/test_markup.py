@@ -48,6 +48,10 @@ TAG = re.compile(r"<[A-Za-z/!?]")
         ("![](https://x.test/a.png)", "[image](https://x.test/a.png)"),
         ("![x]: y", "[x]: y"),
         ("a\x00b\x1bc\ud800d", "abcd"),
+        ("one\ntwo `x`\n[y](https://y.test)\nz", "one  \ntwo `x`  \n[y](https://y.test)  \nz"),
+        ("one  \ntwo\n\nthree", "one  \ntwo\n\nthree"),
+        ("a:\n- b\n- c\n1. d\n> e\n# f\n| g |", "a:\n- b\n- c\n1. d\n> e\n# f\n| g |"),
+        ("```\na\nb\n```\n\nc", "```\na\nb\n```\n\nc"),
     ],
 )
 def test_markdown_keeps_its_look_and_loses_its_teeth(text: str, shown: str) -> None:
