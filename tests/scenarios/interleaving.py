@@ -23,7 +23,7 @@ from playground.slack_delivery import Delivery
 from playground.stage import HOST, Stage
 from tests.scenarios.thread import BOT, Thread, _is_card, new_channel
 
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 OPTIONS = (Option("1", "Red"), Option("2", "Blue"))
 
 

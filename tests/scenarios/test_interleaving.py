@@ -13,6 +13,8 @@ from playground.slack_clock import VirtualClock
 from tests.scenarios.conftest import on_stage
 from tests.scenarios.interleaving import STEPS, Talk, World, world_on
 
+pytestmark = pytest.mark.timeout(400)  # All of the sessions are one test.
+
 Step = Callable[[Talk], Awaitable[None]]
 Steps = Sequence[tuple[Step, bool]]
 """What is done; after True, everything that follows from what was done before is over first."""
@@ -50,7 +52,7 @@ async def played(world: World, steps: Steps) -> None:
 
 
 @settings(
-    max_examples=10,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     database=None,
