@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, TypeAdapter
 
 from core.ids import ElicitationId, EntryKey, MessageRef, ThreadRef, TurnId
+from core.pulls import PullAction, PullFacts, PullRef
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """A person, as the surface names them. `surface` is "slack", "teams" or "linear".
+    """A person, as the surface names them. `surface` is "slack", "teams", "linear" or "github".
 
     `is_guest`: a guest there, who sees only some of it; `is_external`: a member of another organisation.
     """
@@ -49,6 +50,15 @@ class Blocker(StrEnum):
     CHAT_THROTTLED = "chat.throttled"
     CHAT_GONE = "chat.gone"
     FILE_UNSEEN = "file.unseen"
+    REPO_CONFLICT = "repo.conflict"
+    PUSH_REFUSED = "push.refused"
+    PR_STALE = "pr.stale"
+    PR_YOURS = "pr.yours"
+    PR_PROTECTED = "pr.protected"
+    PR_CLOSED = "pr.closed"
+    GITHUB_UNLINKED = "github.unlinked"
+    GITHUB_DOWN = "github.down"
+    GITHUB_REFUSED = "github.refused"
     RESTART = "restart"
 
 
@@ -302,6 +312,63 @@ class Denied:
     kind: Literal["denied"] = "denied"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullShown:
+    """The session's pull request as it stands now; each head of it has a card of its own.
+
+    Attributes:
+        card: Names the card in its buttons; another one for another head.
+        turn: The turn that pushed last; its card is a message below that turn's answer.
+        steered_by: Who asked for the work or prompted in it: their approvals do not count.
+        offer: What the agent could do now ("2 checks failed", "Eve asked for changes"); "" for nothing.
+        is_stale: The head moved on; a card below shows it, this one keeps no buttons.
+    """
+
+    card: str
+    facts: PullFacts
+    turn: TurnId | None = None
+    steered_by: tuple[str, ...] = ()
+    offer: str = ""
+    is_stale: bool = False
+    kind: Literal["pull"] = "pull"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullActed:
+    """`by` did something with the pull request at the code host, from here or there.
+
+    `body` says it whole: "Approved by Eve at abc1234.".
+    """
+
+    by: Author
+    pull: PullRef
+    action: PullAction
+    sha: str
+    body: str
+    kind: Literal["pullActed"] = "pullActed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmAsked:
+    """`person` asked for something that is not undone by asking again: they confirm it, nobody else.
+
+    Attributes:
+        card: The card that it counts for; the confirmation carries it, and `action`.
+        body: What will happen, whole: "Merge acme/shop #87 at abc1234 into main, as squash?".
+        label: Of the button that confirms.
+        word: What does the same when written.
+    """
+
+    person: Author
+    card: str
+    action: PullAction
+    body: str
+    label: str
+    word: str
+    thread: ThreadRef | None = None
+    kind: Literal["confirmAsked"] = "confirmAsked"
+
+
 AgentActivity = Thought | Action | Elicitation | Response | Error | Prompt
 Fact = (
     Plan
@@ -318,6 +385,9 @@ Fact = (
     | AuthAsked
     | AuthGiven
     | Denied
+    | PullShown
+    | PullActed
+    | ConfirmAsked
 )
 Entry = AgentActivity | Fact
 TERMINAL = (Response, Error)

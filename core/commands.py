@@ -1,7 +1,9 @@
-"""Words that are for us and not for the agent: status, why, help, follow, link, unlink, new, aside. Pure."""
+"""Words that are for us and not for the agent: status, why, help, new, aside, approve, merge. Pure."""
 
 import re
 from dataclasses import dataclass
+
+from core.pulls import PullAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,28 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Link an account at Linear to one's own here."""
+    """Link an account at `provider` to one's own here."""
+
+    provider: str = "Linear"
 
 
 @dataclass(frozen=True, slots=True)
 class Unlink:
-    """Forget which account at Linear is one's own."""
+    """Forget which account at `provider` is one's own."""
+
+    provider: str = "Linear"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Do something with the pull request of this session.
+
+    `sha` is the commit that it is meant for, if the word names one: then it is sure.
+    """
+
+    action: PullAction
+    text: str = ""
+    sha: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +71,7 @@ class New:
     text: str
 
 
-Command = Stop | Status | Why | Help | Aside | Follow | Link | Unlink | New
+Command = Stop | Status | Why | Help | Aside | Follow | Link | Unlink | New | Act
 
 _STOP = r"(please\s+)?(stop|halt|cancel|abort)(\s+(it|this|that|now|please|working))*"
 _STATUS = r"status|(what('|’)?s|what is) (the|your) status|how('|’)?s it going|how far are you|where are we"
@@ -62,8 +80,10 @@ _WHY = (
     r"|what('|’)?s (blocking|the hold-?up)|why is nothing happening"
 )
 _HELP = r"help|what can you do|commands"
-_LINK = r"link( me| my( linear)? account)?"
-_UNLINK = r"unlink( me| my( linear)? account)?"
+_LINK = r"link( me| linear| my( linear)? account)?"
+_LINK_GITHUB = r"link (my )?github( account)?"
+_UNLINK = r"unlink( me| linear| my( linear)? account)?"
+_UNLINK_GITHUB = r"unlink (my )?github( account)?"
 
 _WORDS: tuple[tuple[re.Pattern[str], Command], ...] = tuple(
     (re.compile(rf"(?:{pattern})\s*[?.!]*", re.IGNORECASE), command)
@@ -73,7 +93,9 @@ _WORDS: tuple[tuple[re.Pattern[str], Command], ...] = tuple(
         (_WHY, Why()),
         (_HELP, Help()),
         (_LINK, Link()),
+        (_LINK_GITHUB, Link("GitHub")),
         (_UNLINK, Unlink()),
+        (_UNLINK_GITHUB, Unlink("GitHub")),
     )
 )
 _ASIDE = re.compile(r"(!aside|\(aside\)|aside)(\b|\s|:).*", re.IGNORECASE | re.DOTALL)
@@ -81,6 +103,23 @@ _FOLLOW = re.compile(
     r"follow\s+(?:\S*/issue/)?([A-Za-z][A-Za-z0-9]{0,9}-\d{1,7})(?:/\S*)?\s*[.!]*", re.IGNORECASE
 )
 _NEW = re.compile(r"new(?:\s+session)?\s*[:,]?\s+(\S.*)", re.IGNORECASE | re.DOTALL)
+_SHA = r"(?:\s+([0-9a-f]{7,40}))?"
+_ACTS: tuple[tuple[re.Pattern[str], PullAction], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), action)
+    for pattern, action in (
+        (rf"approve{_SHA}[.!]*", PullAction.APPROVE),
+        (r"(?:ready|ready for review|mark (?:it )?(?:as )?ready)[.!]*", PullAction.READY),
+        (rf"merge{_SHA}[.!]*", PullAction.MERGE),
+        (rf"(?:auto-?merge|merge when (?:green|ready)){_SHA}[.!]*", PullAction.MERGE_WHEN_GREEN),
+        (r"update (?:the )?branch[.!]*", PullAction.UPDATE_BRANCH),
+        (rf"close (?:the )?(?:pr|pull request){_SHA}[.!]*", PullAction.CLOSE),
+        (r"fix (?:it|this|the (?:checks|build|conflicts?|review))[.!]*", PullAction.FIX),
+    )
+)
+_REMARKS: tuple[tuple[re.Pattern[str], PullAction], ...] = (
+    (re.compile(r"request changes\s*:\s*(\S.*)", re.IGNORECASE | re.DOTALL), PullAction.REQUEST_CHANGES),
+    (re.compile(r"comment\s*:\s*(\S.*)", re.IGNORECASE | re.DOTALL), PullAction.COMMENT),
+)
 _PLAN = re.compile(
     # The word for us, in front of everything; after other words only if nothing but a full stop follows.
     r"^\s*plan(?:\s+(?:it|this|that))?\s+first\b"
@@ -114,4 +153,14 @@ def command_of(text: str) -> Command | None:
         return Follow(found[1].upper())
     if found := _NEW.fullmatch(plain):
         return New(found[1])
+    return _act_in(plain)
+
+
+def _act_in(plain: str) -> Act | None:
+    for pattern, action in _ACTS:
+        if found := pattern.fullmatch(plain):
+            return Act(action, sha=(found[1] or "").lower() if pattern.groups else "")
+    for pattern, action in _REMARKS:
+        if found := pattern.fullmatch(plain):
+            return Act(action, text=found[1].strip())
     return None

@@ -6,6 +6,8 @@ ThreadlineError
     Throttled              the platform asks for a pause of `retry_after_s`
     TargetGone             nothing can be shown there any more: `code` names why
     Refused                this one thing will never be accepted
+      HeadMoved            the pull request moved to `head` since people saw it
+    LinkLost               the person's link to an account ended: they have to link it again
   WorkspaceError           git could not do it; `last_line` is git's own, redacted
   AgentError               the agent could not be started; `code` names the blocker
   StoreUnavailable         nothing was accepted: the platform must send it again
@@ -50,6 +52,25 @@ class TargetGone(DeliveryError):
 
 class Refused(DeliveryError):
     """The platform will never accept this payload; retrying cannot help."""
+
+
+class HeadMoved(Refused):
+    """The pull request has another head than the one people saw; "" if nobody knows which."""
+
+    def __init__(self, message: str, *, head: str = "") -> None:
+        super().__init__(message)
+        self.head = head
+
+
+class LinkLost(DeliveryError):
+    """The person's link ended: revoked, expired, or refused by their organization's sign-in.
+
+    `where` is an address that helps them, if the code host names one.
+    """
+
+    def __init__(self, message: str, *, where: str = "") -> None:
+        super().__init__(message)
+        self.where = where
 
 
 class WorkspaceError(ThreadlineError):

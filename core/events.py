@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from core.activities import Author, Blocker, Option, PlanStep
 from core.ids import ElicitationId, EntryKey, IssueRef, MessageRef, ThreadRef
+from core.pulls import PullAction
 
 # From people.
 
@@ -91,6 +92,22 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
+class Pressed:
+    """A button of a pull request's card, or of the question whether somebody is sure.
+
+    Attributes:
+        card: As in `core.activities.PullShown`; nothing else of what a button carries is believed.
+        text: What they wrote in the form that it opened.
+        confirmed: It was the button that confirms.
+    """
+
+    card: str
+    action: PullAction
+    text: str = ""
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SessionOpened:
     """Linear opened an agent session: delegation, mention, or the echo of our own call.
 
@@ -117,7 +134,7 @@ class SessionOpened:
     delegated: bool = False
 
 
-IncomingEvent = Said | Edited | Deleted | StopAsked | Chosen | SessionOpened
+IncomingEvent = Said | Edited | Deleted | StopAsked | Chosen | Pressed | SessionOpened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,18 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from core.activities import PLAN_APPROVED, Elicitation
-from core.commands import Command, Stop, command_of
-from core.events import Attachment, Chosen, Deleted, Edited, Incoming, Said, SessionOpened, StopAsked
+from core.commands import Act, Command, Stop, command_of
+from core.events import (
+    Attachment,
+    Chosen,
+    Deleted,
+    Edited,
+    Incoming,
+    Pressed,
+    Said,
+    SessionOpened,
+    StopAsked,
+)
 from core.ids import MessageRef
 from core.session import (
     AnswerGiven,
@@ -100,9 +110,18 @@ def for_one_turn(held: Sequence[Waiting]) -> list[Waiting]:
 
 
 def command_in(incoming: Incoming) -> Command | None:
-    """The words for us that a message is, other than stop, which is an event of the turn."""
+    """The words for us that a message is, other than stop and what concerns the pull request."""
     match incoming.event:
-        case Said(text=text) if not isinstance(command := command_of(text), Stop):
+        case Said(text=text) if not isinstance(command := command_of(text), Stop | Act):
+            return command
+        case _:
+            return None
+
+
+def act_in(incoming: Incoming, session: Session) -> Act | None:
+    """What somebody wants done with the pull request; a word that may answer a question is an answer."""
+    match incoming.event:
+        case Said(text=text) if not session.questions and isinstance(command := command_of(text), Act):
             return command
         case _:
             return None
@@ -149,6 +168,8 @@ def meaning(incoming: Incoming, session: Session) -> SessionEvent | None:
             waits = unheard(session)
             mine = (one.key for one in session.given if one.message == message and one.key in waits)
             return next(map(Withdrawn, mine), None)  # None: the agent has it, or it was never ours.
+        case Pressed():
+            return None  # For the code host, not for the agent.
 
 
 def _chosen(incoming: Incoming, session: Session, asked: str, value: str) -> SessionEvent:
@@ -171,7 +192,7 @@ def given_of(incoming: Incoming) -> Given:
             return _given(incoming, value)
         case SessionOpened(text=text) as opened:
             return replace(_given(incoming, text), opened=opened)
-        case StopAsked() | Deleted():
+        case StopAsked() | Deleted() | Pressed():
             return _given(incoming, "")
 
 

@@ -9,6 +9,14 @@ from typing import Any, Protocol, runtime_checkable
 from core.activities import Author, Fate
 from core.events import AgentEvent, File, Image, Incoming, ThreadMessage
 from core.ids import ElicitationId, MessageRef, ThreadRef
+from core.pulls import (
+    CodeAccount,
+    MergeMethod,
+    Permission,
+    PullFacts,
+    PullRef,
+    ReviewState,
+)
 
 Payload = Mapping[str, Any]
 """What a surface sends for one message, JSON-able; only that surface looks inside."""
@@ -195,6 +203,134 @@ class Tracker(Protocol):
 
     async def present(self, session: str, issue: TrackedIssue, *, thread_url: str) -> None:
         """Give an agent session the issue's title, and the issue a link to the thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GitAccess:
+    """Where git reaches a repository over HTTP, and with what; the token counts for an hour at most."""
+
+    url: str
+    username: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullDraft:
+    """A pull request to open; `branch` was pushed before."""
+
+    repository: str
+    branch: str
+    base: str
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewVerdict:
+    """What the check `independent-review` says about one head; `passed` None while nobody has approved."""
+
+    passed: bool | None
+    title: str
+    summary: str
+
+
+class CodeHost(Protocol):
+    """Where repositories live, as ourselves: nothing here reviews or merges.
+
+    All methods may be repeated after a failure. They raise `core.errors`: `TryLater` and `Throttled` for
+    passing trouble, `Refused` with words for people when it will never work.
+    """
+
+    async def access(self, repository: str, *, write: bool) -> GitAccess:
+        """How to clone and fetch `repository` ("owner/name"), and with `write` to push to it."""
+        ...
+
+    async def open_pull(self, draft: PullDraft, *, by: CodeAccount | None) -> PullRef:
+        """Open a draft pull request, as a person who linked their account or as ourselves.
+
+        Returns the open one of this branch if there is one; that is left as it is.
+        """
+        ...
+
+    async def describe_pull(self, pull: PullRef, *, title: str | None, body: str) -> None:
+        """Put `body` between our marks in its description, what people wrote around them stays."""
+        ...
+
+    async def facts(self, pull: PullRef) -> PullFacts:
+        """The pull request as it is now. A renamed repository is found; `facts.ref` has its new name."""
+        ...
+
+    async def permission(self, repository: str, account: CodeAccount) -> Permission:
+        """What the account may do in the repository at this moment; nothing is remembered."""
+        ...
+
+    async def report_review(self, pull: PullRef, sha: str, verdict: ReviewVerdict) -> None:
+        """Set the check `independent-review` of this head; without an app (a plain token) it does nothing."""
+        ...
+
+    async def failure_of(self, pull: PullRef, sha: str) -> str:
+        """What failed in the required checks of this head, for an agent to read: untrusted, at most 20,000
+        characters; "" if nothing did."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What became of a merge. Neither of the two: it waits in the queue, or for what is not green yet."""
+
+    is_merged: bool
+    is_queued: bool = False
+
+
+class CodeReviewer(Protocol):
+    """What people do with a pull request, with their own authority and no other.
+
+    All methods take an account that `can_act`. Besides `TryLater(maybe_done)`, `Throttled` and `Refused` they
+    raise `HeadMoved` (nothing was done, or it was taken back) and `LinkLost` (they have to link it again).
+    `op` is a UUID that names the wish for ever: repeated with it, nothing is done twice.
+    """
+
+    async def review(
+        self, pull: PullRef, by: CodeAccount, *, sha: str, state: ReviewState, body: str, op: str
+    ) -> None:
+        """Give a review of the commit `sha`, which must be the head before and after."""
+        ...
+
+    async def make_ready(self, pull: PullRef, by: CodeAccount) -> None:
+        """Turn the draft into a pull request for review."""
+        ...
+
+    async def merge(
+        self, pull: PullRef, by: CodeAccount, *, sha: str, method: MergeMethod, op: str
+    ) -> Merged:
+        """Merge the head `sha`, by the queue where there is one; never past the branch's rules."""
+        ...
+
+    async def merge_when_green(
+        self, pull: PullRef, by: CodeAccount, *, sha: str, method: MergeMethod
+    ) -> Merged:
+        """Have the code host merge `sha` as soon as its rules are content."""
+        ...
+
+    async def update_branch(self, pull: PullRef, by: CodeAccount, *, sha: str) -> None:
+        """Merge the base branch into the branch of the pull request."""
+        ...
+
+    async def close(self, pull: PullRef, by: CodeAccount) -> None:
+        """Close it without merging."""
+        ...
+
+
+class Accounts(Protocol):
+    """Whose account at the code host is whose."""
+
+    async def account_of(self, author: Author) -> CodeAccount | None:
+        """The account of this person, linked by them or known by evidence; raises `DeliveryError`."""
+        ...
+
+    async def person_of(self, account_id: int) -> Author | None:
+        """Who has linked the account with this number, as named where they linked it."""
         ...
 
 

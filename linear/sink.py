@@ -12,6 +12,7 @@ from core.activities import (
     Author,
     Blocked,
     Blocker,
+    ConfirmAsked,
     Denied,
     Elicitation,
     Entry,
@@ -23,6 +24,8 @@ from core.activities import (
     Notice,
     Plan,
     Prompt,
+    PullActed,
+    PullShown,
     Response,
     Routed,
     Thought,
@@ -128,6 +131,8 @@ class LinearSink:
                 return Rolling(keep=True) if _is_quiet(logged, view) else Skip()
             case Notice(surface=surface) if surface == self.name:
                 return Solid(Priority.PROMPT, urgent=True)
+            case PullShown() | PullActed() | ConfirmAsked():
+                return Skip()
             case fact:
                 return _fact_form(fact, story)
 

@@ -13,6 +13,7 @@ from core.activities import (
     Author,
     Blocked,
     Blocker,
+    ConfirmAsked,
     Denied,
     Elicitation,
     Entry,
@@ -24,6 +25,8 @@ from core.activities import (
     Notice,
     Plan,
     Prompt,
+    PullActed,
+    PullShown,
     Response,
     Routed,
     Thought,
@@ -186,6 +189,8 @@ def _line(entry: Entry) -> str | None:
             return f"Response: {body}"
         case Error(code=code, body=body):
             return f"Error ({code}): {body}"
+        case PullActed(body=body):
+            return body
         case (
             Thought()
             | Action()
@@ -202,5 +207,7 @@ def _line(entry: Entry) -> str | None:
             | AuthAsked()
             | AuthGiven()
             | Denied()
+            | PullShown()
+            | ConfirmAsked()
         ):
             return None

@@ -211,3 +211,95 @@ openings = sa.Table(
     # due | done | gone
     sa.Column("state", sa.Text, nullable=False),
 )
+
+pulls = sa.Table(
+    "pulls",
+    metadata,
+    # One per session and branch; its number is not known before it is opened.
+    sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("repository", sa.Text, nullable=False),
+    sa.Column("branch", sa.Text, nullable=False),
+    sa.Column("number", BIG),
+    # What we pushed last: whatever else the branch holds is a person's.
+    sa.Column("pushed_sha", sa.Text),
+    # `core.pulls.PullFacts` of the newest look.
+    sa.Column("facts", sa.JSON),
+    sa.Column("card", sa.Text),
+    sa.Column("turn", sa.Text),
+    # Attempts to fix the head that `tried_sha` names.
+    sa.Column("tried_sha", sa.Text),
+    sa.Column("tries", BIG, nullable=False, server_default="0"),
+    # When to look next, seconds since the epoch; NULL once it is merged or closed and shown so.
+    sa.Column("look_at", sa.Float),
+    sa.UniqueConstraint("repository", "number", name="one_session_a_pull"),
+)
+sa.Index("pulls_due", pulls.c.look_at)
+
+cards = sa.Table(
+    "cards",
+    metadata,
+    # What a button stands for: its pull request at this head, and nothing the button says itself.
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), nullable=False, index=True),
+    sa.Column("head_sha", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+acts = sa.Table(
+    "acts",
+    metadata,
+    # A wish of a person, once: the id also marks what it leaves at the code host.
+    sa.Column("id", sa.Text, primary_key=True),
+    # person, action, pull request, head and text, hashed.
+    sa.Column("once", sa.Text, nullable=False, unique=True),
+    sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    # due | done | refused
+    sa.Column("state", sa.Text, nullable=False),
+    # A call was made: it may have got through.
+    sa.Column("tried_at", sa.Float),
+    sa.Column("at", sa.Float, nullable=False),
+)
+sa.Index("acts_due", acts.c.state)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    # Append-only: `digest` covers the row and the digest before it.
+    sa.Column("n", BIG, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    # Webhooks of a code host that came in, for 30 days: its own id, and SHA-256 of the body.
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+code_accounts = sa.Table(
+    "code_accounts",
+    metadata,
+    # "linear:<user>" where the person is known there, else "<surface>:<account>".
+    sa.Column("person", sa.Text, primary_key=True),
+    sa.Column("account_id", BIG, nullable=False, unique=True),
+    sa.Column("login", sa.Text, nullable=False),
+    # Who linked it, as in `core.activities.Author`.
+    sa.Column("surface", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False),
+    # unconfirmed | active
+    sa.Column("state", sa.Text, nullable=False),
+    # Both tokens are sealed by `core.store.vault` with the key that `key_id` names.
+    sa.Column("access_token", sa.LargeBinary, nullable=False),
+    sa.Column("refresh_token", sa.LargeBinary),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.Float),
+    sa.Column("refresh_expires_at", sa.Float),
+    sa.Column("linked_at", sa.Float, nullable=False),
+)

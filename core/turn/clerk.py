@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from core.activities import Answered, Blocker, Elicitation, Fate, FateChanged, Logged, Notice
-from core.commands import Aside, Command, Follow, Help, Link, New, Status, Stop, Unlink, Why
+from core.commands import Act, Aside, Command, Follow, Help, Link, New, Status, Stop, Unlink, Why
 from core.composer import line_of
 from core.errors import DeliveryError
 from core.events import Chosen, Incoming, Said
@@ -48,7 +48,7 @@ class Clerk:
             case New(text=text):
                 await self._start_over(incoming, text)
                 return
-            case Aside() | Stop():  # Nothing to say: the one is for people, the other is done elsewhere.
+            case Aside() | Stop() | Act():  # Nothing to say: for people, or done elsewhere.
                 pass
         await self._settle(incoming, Fate.WITHDRAWN if isinstance(command, Aside) else Fate.DONE)
 

@@ -15,6 +15,7 @@ from core.activities import (
     AuthGiven,
     Author,
     Blocked,
+    ConfirmAsked,
     Denied,
     Elicitation,
     Entry,
@@ -26,6 +27,8 @@ from core.activities import (
     Notice,
     Plan,
     Prompt,
+    PullActed,
+    PullShown,
     Response,
     Routed,
     Thought,
@@ -463,7 +466,10 @@ def _fact_line(
     | Notice
     | AuthAsked
     | AuthGiven
-    | Denied,
+    | Denied
+    | PullShown
+    | PullActed
+    | ConfirmAsked,
 ) -> str | None:
     match fact:
         case TurnStarted(author=author):
@@ -482,6 +488,8 @@ def _fact_line(
             return f"ended {outcome}"
         case AuthAsked() | AuthGiven() | Denied():
             return _person_line(fact)
+        case PullShown() | PullActed() | ConfirmAsked():
+            return _pull_line(fact)
         case Heartbeat() | Notice() | FateChanged():
             return _passing_line(fact)
 
@@ -494,6 +502,16 @@ def _person_line(fact: AuthAsked | AuthGiven | Denied) -> str:
             return f"{person.name} is linked"
         case Denied(person=person, code=code, body=body):
             return f"{person.name} denied {code}: {body}"
+
+
+def _pull_line(fact: PullShown | PullActed | ConfirmAsked) -> str:
+    match fact:
+        case PullShown(facts=facts):
+            return f"pull {facts.ref} at {facts.short_sha}"
+        case PullActed(body=body):
+            return f"pull: {body}"
+        case ConfirmAsked(person=person, body=body):
+            return f"{person.name} must confirm: {body}"
 
 
 def _passing_line(fact: Heartbeat | Notice | FateChanged) -> str | None:
