@@ -337,10 +337,11 @@ class PullShown:
 class PullActed:
     """`by` did something with the pull request at the code host, from here or there.
 
-    `body` says it whole: "Approved by Eve at abc1234.".
+    `body` says it whole: "Approved by Eve at abc1234."; `account` is the number of their account there.
     """
 
     by: Author
+    account: int
     pull: PullRef
     action: PullAction
     sha: str

@@ -220,12 +220,19 @@ pulls = sa.Table(
     sa.Column("repository", sa.Text, nullable=False),
     sa.Column("branch", sa.Text, nullable=False),
     sa.Column("number", BIG),
-    # What we pushed last: whatever else the branch holds is a person's.
+    # The commit to push, and what we pushed last: whatever else the branch holds is a person's.
+    sa.Column("wanted_sha", sa.Text),
     sa.Column("pushed_sha", sa.Text),
     # `core.pulls.PullFacts` of the newest look.
     sa.Column("facts", sa.JSON),
     sa.Column("card", sa.Text),
+    # The turn that wanted the last push, and the one whose card is shown.
     sa.Column("turn", sa.Text),
+    sa.Column("shown_turn", sa.Text),
+    # SHA-256 of what is shown.
+    sa.Column("shown", sa.Text),
+    # What our own check said last, and of which head.
+    sa.Column("verdict", sa.Text),
     # Attempts to fix the head that `tried_sha` names.
     sa.Column("tried_sha", sa.Text),
     sa.Column("tries", BIG, nullable=False, server_default="0"),
@@ -248,13 +255,14 @@ cards = sa.Table(
 acts = sa.Table(
     "acts",
     metadata,
-    # A wish of a person, once: the id also marks what it leaves at the code host.
+    # A wish of a person, by the key of its event; `op` marks what it leaves at the code host.
     sa.Column("id", sa.Text, primary_key=True),
-    # person, action, pull request, head and text, hashed.
-    sa.Column("once", sa.Text, nullable=False, unique=True),
+    sa.Column("op", sa.Text, nullable=False),
+    # Once it is allowed: who does what at which head, hashed. Done once, however often wished.
+    sa.Column("once", sa.Text, unique=True),
     sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), nullable=False),
     sa.Column("body", sa.JSON, nullable=False),
-    # due | done | refused
+    # due | held | done | refused
     sa.Column("state", sa.Text, nullable=False),
     # A call was made: it may have got through.
     sa.Column("tried_at", sa.Float),

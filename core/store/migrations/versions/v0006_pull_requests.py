@@ -48,7 +48,8 @@ def upgrade() -> None:
     op.create_table(
         "acts",
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("once", sa.Text(), nullable=False),
+        sa.Column("op", sa.Text(), nullable=False),
+        sa.Column("once", sa.Text(), nullable=True),
         sa.Column("session_id", sa.Text(), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -85,10 +86,14 @@ def upgrade() -> None:
         sa.Column("repository", sa.Text(), nullable=False),
         sa.Column("branch", sa.Text(), nullable=False),
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("wanted_sha", sa.Text(), nullable=True),
         sa.Column("pushed_sha", sa.Text(), nullable=True),
         sa.Column("facts", sa.JSON(), nullable=True),
         sa.Column("card", sa.Text(), nullable=True),
         sa.Column("turn", sa.Text(), nullable=True),
+        sa.Column("shown_turn", sa.Text(), nullable=True),
+        sa.Column("shown", sa.Text(), nullable=True),
+        sa.Column("verdict", sa.Text(), nullable=True),
         sa.Column("tried_sha", sa.Text(), nullable=True),
         sa.Column(
             "tries", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False

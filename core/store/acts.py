@@ -1,0 +1,180 @@
+"""What people want done with pull requests, each wish once, and the record of what came of it."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.activities import Author
+from core.ids import MessageRef, SessionId, ThreadRef
+from core.pulls import PullAction
+from core.session import Append
+from core.store.database import Database
+from core.store.sessions import SessionStore
+from core.store.tables import acts, audit
+
+DUE, DONE, REFUSED, HELD = "due", "done", "refused", "held"
+HELD_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody asked for.
+
+    Attributes:
+        sha: The head they saw; "" for the one whose card is shown now.
+        sure: They confirmed it, or named the commit themselves.
+        thread: Where they asked, if it was in chat. `message`: with which message.
+    """
+
+    by: Author
+    action: PullAction
+    sha: str
+    text: str = ""
+    sure: bool = False
+    thread: ThreadRef | None = None
+    message: MessageRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """A wish that is not settled. `tried`: a call was made for it, which may have got through."""
+
+    id: str
+    op: str
+    session: SessionId
+    wish: Wish
+    tried: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row of the audit log; `body` is JSON-able and holds no secret."""
+
+    n: int
+    at: float
+    body: Mapping[str, Any]
+    digest: str
+
+
+_WISH: TypeAdapter[Wish] = TypeAdapter(Wish)
+
+
+class ActStore:
+    """The wishes of this installation; all methods may be repeated."""
+
+    def __init__(self, database: Database, sessions: SessionStore, *, now: Callable[[], float]) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._now = now
+
+    async def want(self, session_id: SessionId, key: str, wish: Wish) -> bool:
+        """Store a wish under the key of its event; whether it is a new one."""
+        row = {"id": key, "op": str(uuid4()), "session_id": session_id, "state": DUE, "at": self._now()}
+        async with self._database.write() as connection:
+            if await connection.scalar(sa.select(acts.c.id).where(acts.c.id == key)) is not None:
+                return False
+            body = _WISH.dump_python(wish, mode="json")
+            await connection.execute(sa.insert(acts).values(**row, body=body))
+        return True
+
+    async def due(self) -> list[Act]:
+        """Wishes to see to, oldest first."""
+        mine = sa.select(acts).where(acts.c.state == DUE).order_by(acts.c.at, acts.c.id)
+        async with self._database.read() as connection:
+            return [
+                Act(
+                    id=row.id,
+                    op=row.op,
+                    session=SessionId(row.session_id),
+                    wish=_WISH.validate_python(row.body),
+                    tried=row.tried_at is not None,
+                )
+                for row in await connection.execute(mine)
+            ]
+
+    async def begin(self, act: Act, once: str) -> bool:
+        """Note that it is allowed and about to be done; False if the same was done, or is being done, before.
+
+        Args:
+            once: Names what is done, whoever asked how often.
+        """
+        async with self._database.write() as connection:
+            other = sa.select(acts.c.id).where(acts.c.once == once, acts.c.id != act.id)
+            if await connection.scalar(other) is not None:
+                return False
+            mine = sa.update(acts).where(acts.c.id == act.id)
+            await connection.execute(mine.values(once=once, tried_at=self._now()))
+        return True
+
+    async def settle(
+        self, act: Act, *, done: bool, record: Mapping[str, Any], tell: Sequence[Append]
+    ) -> None:
+        """It is over: what people are told, and the row in the audit log, in one transaction."""
+        async with self._database.write() as connection:
+            # Refused after it was begun: the same may be asked for again.
+            values = {"state": DONE} if done else {"state": REFUSED, "once": None}
+            mine = sa.update(acts).where(acts.c.id == act.id, acts.c.state == DUE)
+            if (await connection.execute(mine.values(**values))).rowcount:
+                await self._append(connection, record)
+                await self._sessions.append(connection, act.session, tell)
+
+    async def hold(self, act: Act, *, record: Mapping[str, Any], tell: Sequence[Append]) -> None:
+        """It waits until its person has linked an account, for an hour at most."""
+        async with self._database.write() as connection:
+            mine = sa.update(acts).where(acts.c.id == act.id, acts.c.state == DUE)
+            if (await connection.execute(mine.values(state=HELD, once=None))).rowcount:
+                await self._append(connection, record)
+                await self._sessions.append(connection, act.session, tell)
+
+    async def release(self, surface: str, account: str) -> bool:
+        """Let go on what was held for this person; whether anything was."""
+        async with self._database.write() as connection:
+            held = sa.select(acts.c.id, acts.c.body).where(
+                acts.c.state == HELD, acts.c.at > self._now() - HELD_S
+            )
+            mine = [
+                row.id
+                for row in await connection.execute(held)
+                if (row.body["by"]["surface"], row.body["by"]["id"]) == (surface, account)
+            ]
+            await connection.execute(sa.update(acts).where(acts.c.id.in_(mine)).values(state=DUE))
+        return bool(mine)
+
+    async def note(self, record: Mapping[str, Any]) -> None:
+        """Something privileged happened outside of any wish."""
+        async with self._database.write() as connection:
+            await self._append(connection, record)
+
+    async def records(self) -> list[Record]:
+        """The audit log, oldest first."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(sa.select(audit).order_by(audit.c.n))
+            return [Record(row.n, row.at, row.body, row.digest) for row in rows]
+
+    async def _append(self, connection: AsyncConnection, body: Mapping[str, Any]) -> None:
+        newest = sa.select(audit.c.digest).order_by(audit.c.n.desc()).limit(1)
+        before = await connection.scalar(newest)
+        row = {"at": self._now(), "body": dict(body)}
+        await connection.execute(
+            sa.insert(audit).values(**row, digest=_digest(before or "", row["at"], row["body"]))
+        )
+
+
+def broken(records: Sequence[Record]) -> Iterator[int]:
+    """Numbers of the rows of the audit log at which its chain breaks: changed, moved, one missing before."""
+    before = ""
+    for at, record in enumerate(records, start=1):
+        if record.n != at or record.digest != _digest(before, record.at, record.body):
+            yield record.n
+        before = record.digest
+
+
+def _digest(before: str, at: Any, body: Any) -> str:
+    return sha256(json.dumps([before, at, body], sort_keys=True).encode()).hexdigest()
