@@ -16,6 +16,10 @@ class Repository:
         teams: Linear team keys routed here.
         channels: Chat places routed here, like "slack:T0001/C0001".
         default: Used when no rule matches.
+        hosted: It lives at the code host that is set up: work in it becomes a pull request.
+        independent_review: A check of ours stays red until somebody approved who did not steer the work.
+        fix: "offer" or "auto": whether the agent is asked by itself to fix what checks and reviews say.
+        author: "requester" or "bot": who opens the pull request, where the requester is linked.
     """
 
     name: str
@@ -24,6 +28,10 @@ class Repository:
     teams: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     default: bool = False
+    hosted: bool = False
+    independent_review: bool = True
+    fix: str = "offer"
+    author: str = "requester"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Pull requests of sessions: shipped at the end of a turn, watched, and acted on by people."""

@@ -88,16 +88,14 @@ class ActStore:
         """Wishes to see to, oldest first."""
         mine = sa.select(acts).where(acts.c.state == DUE).order_by(acts.c.at, acts.c.id)
         async with self._database.read() as connection:
-            return [
-                Act(
-                    id=row.id,
-                    op=row.op,
-                    session=SessionId(row.session_id),
-                    wish=_WISH.validate_python(row.body),
-                    tried=row.tried_at is not None,
-                )
-                for row in await connection.execute(mine)
-            ]
+            return [_act(row) for row in await connection.execute(mine)]
+
+    async def still_due(self, act: Act) -> Act | None:
+        """The same wish as it is stored now; None if it is settled."""
+        mine = sa.select(acts).where(acts.c.id == act.id, acts.c.state == DUE)
+        async with self._database.read() as connection:
+            row = (await connection.execute(mine)).one_or_none()
+        return _act(row) if row else None
 
     async def begin(self, act: Act, once: str) -> bool:
         """Note that it is allowed and about to be done; False if the same was done, or is being done, before.
@@ -174,6 +172,16 @@ def broken(records: Sequence[Record]) -> Iterator[int]:
         if record.n != at or record.digest != _digest(before, record.at, record.body):
             yield record.n
         before = record.digest
+
+
+def _act(row: sa.Row[Any]) -> Act:
+    return Act(
+        id=row.id,
+        op=row.op,
+        session=SessionId(row.session_id),
+        wish=_WISH.validate_python(row.body),
+        tried=row.tried_at is not None,
+    )
 
 
 def _digest(before: str, at: Any, body: Any) -> str:
