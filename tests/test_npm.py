@@ -9,7 +9,12 @@ import pytest
 from tests.npm import installed, missing
 
 HERE = Path(__file__).parent
-PACKAGES = [HERE / "clients", HERE / "linear" / "sdk", HERE / "bots" / "teams" / "schema"]
+PACKAGES = [
+    HERE / "clients",
+    HERE / "linear" / "sdk",
+    HERE / "bots" / "teams" / "schema",
+    HERE / "github" / "examples",
+]
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
