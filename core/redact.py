@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     r"|xapp-[A-Za-z0-9-]{8,}"
     r"|lin_(?:api|oauth|wh)_[A-Za-z0-9]{8,}"
     r"|sk-ant-[A-Za-z0-9_-]{8,}"
-    r"|gh[opsur]_[A-Za-z0-9]{16,}"
+    r"|gh[opsur]_[A-Za-z0-9._-]{16,}"  # Longer ones hold three parts with dots between them.
     r"|github_pat_[A-Za-z0-9_]{16,}"
     r"|(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"
     r")"

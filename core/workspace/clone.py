@@ -4,36 +4,26 @@ import asyncio
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
 from core.errors import WorkspaceError
 from core.ids import SessionId
-from core.workspace.git import git
+from core.ports import GitAccess
+from core.workspace.git import git, run_git
+from core.workspace.host import Workspace, settle
+from core.workspace.locks import STALE_S, drop_locks
+from core.workspace.names import is_branch, is_own_branch
+from core.workspace.tree import in_the_making, make_tree, renew_git
+
+__all__ = ["Access", "Workspace", "Workspaces"]
+
+Access = Callable[[], Awaitable[GitAccess | None]]
+"""How to reach a repository just now; None: as it is written in `threadline.toml`."""
 
 _NAME = re.compile(r"[^a-z0-9]+")
-_BRANCH = re.compile(r"(?!-)[^\s~^:?*\[\\\x00-\x1f\x7f]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """A session's clone.
-
-    Attributes:
-        path: The agent's working tree, with a `.git` of its own that nobody else trusts.
-        host_git: Our own git folder for the same tree, out of the agent's reach.
-        branch: The session's branch.
-        base_sha: The commit it started from.
-    """
-
-    path: Path
-    host_git: Path
-    branch: str
-    base_sha: str
 
 
 class Workspaces:
@@ -43,7 +33,9 @@ class Workspaces:
         self._root = root.absolute()
         self._fetching: defaultdict[Path, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def prepare(self, session: SessionId, url: str, base: str, branch: str) -> Workspace:
+    async def prepare(
+        self, session: SessionId, url: str, base: str, branch: str, *, access: Access | None = None
+    ) -> Workspace:
         """The session's workspace: on `branch`, which starts at the newest `base`; the same one every time.
 
         A crash in between leaves nothing half-made: everything appears under its name when it is whole.
@@ -52,19 +44,25 @@ class Workspaces:
             url: Of the repository: https, ssh, or a local path.
             base: A branch of the repository.
             branch: A name for the session's own branch.
+            access: Asked when the repository has to be fetched, which is once for each session. What it
+                raises comes through.
 
         Raises:
             WorkspaceError: git could not do it.
         """
-        if not _BRANCH.fullmatch(base) or not _BRANCH.fullmatch(branch):
+        if not is_branch(base) or not is_own_branch(branch):
             raise WorkspaceError("not a branch name", last_line=f"not a valid branch name: {base} {branch}")
         folder = self._root / "sessions" / session
         if not (folder / "host.git").is_dir():
-            cache = await self._fresh_cache(url)
+            cache = await self._fresh_cache(url, await access() if access else None)
             await self._make(folder, cache, base, branch)
         workspace = await self._found(folder)
         if not workspace.path.is_dir():
             await self._restore_tree(workspace)
+        # The session's turn begins: nobody else is at work in its folder.
+        await asyncio.to_thread(drop_locks, workspace.host_git)
+        await settle(workspace)
+        await renew_git(workspace.path, workspace.host_git, workspace.branch, only_if_missing=True)
         return workspace
 
     async def existing(self, session: SessionId) -> Workspace | None:
@@ -82,13 +80,15 @@ class Workspaces:
         branch = await git("--git-dir", host, "symbolic-ref", "--short", "HEAD")
         return Workspace(folder / "workspace", host, branch, base_sha)
 
-    async def _fresh_cache(self, url: str) -> Path:
+    async def _fresh_cache(self, url: str, access: GitAccess | None) -> Path:
         """The repository's bare cache, fetched just now."""
         cache = self._root / "repositories" / _cache_name(url)
+        source = access.url if access else url
         async with self._fetching[cache]:
             if not cache.is_dir():
-                await self._clone_cache(cache, url)
+                await self._clone_cache(cache, source, access)
             else:
+                await asyncio.to_thread(drop_locks, cache, older_than_s=STALE_S)
                 # No pruning: sessions may stand on what its owner has deleted since.
                 await git(
                     "--git-dir",
@@ -97,16 +97,18 @@ class Workspaces:
                     "--quiet",
                     "--tags",
                     "--force",
-                    url,
+                    "--end-of-options",
+                    source,
                     "+refs/heads/*:refs/heads/*",
+                    access=access,
                 )
         return cache
 
-    async def _clone_cache(self, cache: Path, url: str) -> None:
+    async def _clone_cache(self, cache: Path, url: str, access: GitAccess | None) -> None:
         cache.parent.mkdir(parents=True, exist_ok=True)
         fresh = cache.with_name(f".{cache.name}.{uuid4().hex}")
         try:
-            await git("clone", "--quiet", "--mirror", "--template=", "--", url, fresh)
+            await git("clone", "--quiet", "--mirror", "--template=", "--", url, fresh, access=access)
             # The address may carry a login, and it comes with every call anyway.
             await git("--git-dir", fresh, "remote", "remove", "origin")
             await asyncio.to_thread(fresh.rename, cache)
@@ -115,53 +117,38 @@ class Workspaces:
 
     async def _make(self, folder: Path, cache: Path, base: str, branch: str) -> None:
         """The tree first, our own git folder last: its being there says that both are whole."""
-        async with _in_the_making(folder) as fresh:
-            await self._make_tree(fresh / "workspace", cache, base, branch, "--no-hardlinks")
-            await self._make_host(fresh / "host.git", cache, base, branch)
+        # Once for both: another session may fetch in between.
+        base_sha = await _tip(cache, base)
+        async with in_the_making(folder) as fresh:
+            await make_tree(fresh / "workspace", cache, base_sha, branch, "--no-hardlinks")
+            await self._make_host(fresh / "host.git", cache, base_sha, branch)
             await asyncio.to_thread(shutil.rmtree, folder / "workspace", ignore_errors=True)
             await asyncio.to_thread((fresh / "workspace").rename, folder / "workspace")
             await asyncio.to_thread((fresh / "host.git").rename, folder / "host.git")
 
     async def _restore_tree(self, workspace: Workspace) -> None:
         """The tree was deleted: make it again from what was committed last."""
-        async with _in_the_making(workspace.path.parent) as fresh:
-            branch, tree = workspace.branch, fresh / "workspace"
-            await self._make_tree(tree, workspace.host_git, branch, branch, "--no-local")
+        async with in_the_making(workspace.path.parent) as fresh:
+            tree = fresh / "workspace"
+            await make_tree(tree, workspace.host_git, "HEAD", workspace.branch, "--no-local")
             await asyncio.to_thread(tree.rename, workspace.path)
 
-    async def _make_tree(self, tree: Path, source: Path, base: str, branch: str, copying: str) -> None:
-        """A clone with its own copy of all objects: with shared ones the agent could forge the cache."""
-        quiet = ("--quiet", "--template=", "--no-tags", copying)
-        await git("clone", *quiet, "--branch", base, "--", source, tree)
-        await git("checkout", "--quiet", "--no-track", "-B", branch, cwd=tree)
-        await git("remote", "remove", "origin", cwd=tree)
-        for name, value in (
-            ("gc.auto", "0"),
-            ("user.name", "Threadline"),
-            ("user.email", "threadline@localhost"),
-        ):
-            await git("config", name, value, cwd=tree)
-
-    async def _make_host(self, host: Path, cache: Path, base: str, branch: str) -> None:
+    async def _make_host(self, host: Path, cache: Path, base_sha: str, branch: str) -> None:
         await git("init", "--quiet", "--bare", "--template=", host)
         alternates = host / "objects" / "info" / "alternates"
         await asyncio.to_thread(_write, alternates, f"{cache / 'objects'}\n")
-        base_sha = await git("--git-dir", cache, "rev-parse", "--verify", f"refs/heads/{base}^{{commit}}")
         await git("--git-dir", host, "update-ref", "refs/threadline/base", base_sha)
         await git("--git-dir", host, "update-ref", f"refs/heads/{branch}", base_sha)
         await git("--git-dir", host, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
         await git("--git-dir", host, "read-tree", base_sha)
 
 
-@asynccontextmanager
-async def _in_the_making(folder: Path) -> AsyncIterator[Path]:
-    """A folder beside the real ones; gone afterwards, with what was not renamed out of it."""
-    fresh = folder / f".{uuid4().hex}"
-    await asyncio.to_thread(fresh.mkdir, parents=True)
-    try:
-        yield fresh
-    finally:
-        await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
+async def _tip(cache: Path, branch: str) -> str:
+    asked = ("rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")
+    found = await run_git("--git-dir", cache, *asked)
+    if found.code != 0:
+        raise WorkspaceError("no such branch", last_line=f"there is no branch {branch}")
+    return found.out.decode().strip()
 
 
 def _write(path: Path, text: str) -> None:

@@ -20,6 +20,8 @@ KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\ndef\n-----END RSA PRIVATE KEY---
         ("ghp_" + "a" * 36, HIDDEN),
         ("gho_" + "a" * 36 + ",", f"{HIDDEN},"),
         ("ghs_" + "a" * 36, HIDDEN),
+        ("ghs_" + "1234567_" + "a" * 200 + "." + "b-C_" * 60 + " end", f"{HIDDEN} end"),
+        ("token=ghu_" + "a" * 30 + "-" + "b" * 30 + ";", f"token={HIDDEN};"),
         ("github_pat_" + "a1_" * 10, HIDDEN),
         ("id AKIA" + "ABCDEFGHIJKLMNOP end", f"id {HIDDEN} end"),
         (f"before\n{KEY}\nafter", f"before\n{HIDDEN}\nafter"),

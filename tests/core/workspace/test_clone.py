@@ -1,6 +1,7 @@
 """Clones of real repositories."""
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
@@ -10,8 +11,7 @@ from core.errors import WorkspaceError
 from core.ids import SessionId
 from core.workspace.clone import Workspaces
 from core.workspace.commit import commit
-from tests.core.workspace.conftest import run
-from tests.core.workspace.test_commit import ANN
+from tests.core.workspace.conftest import ANN, run
 
 ONE, TWO = SessionId("one"), SessionId("two")
 
@@ -58,6 +58,54 @@ async def test_many_sessions_at_once_share_one_cache(
     )
     assert len({workspace.path for workspace in made}) == 4
     assert len(list((tmp_path / "data" / "repositories").iterdir())) == 1
+
+
+async def test_tree_and_base_are_the_same_commit_even_if_another_session_fetches_in_between(
+    workspaces: Workspaces, upstream: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await workspaces.prepare(ONE, str(upstream), "main", "fix")
+    run(upstream, "commit", "-q", "--allow-empty", "-m", "Move on")
+    moved = run(upstream, "rev-parse", "main")
+    (cache,) = (tmp_path / "data" / "repositories").iterdir()
+    old = run(cache, "rev-parse", "main")
+    # The cache of this repository moves on after every git that looks at it.
+    real, programs = shutil.which("git"), tmp_path / "programs"
+    programs.mkdir()
+    turn = f'case "$*" in *rev-parse*|*clone*) now={moved};; *fetch*) now={old};; *) now=;; esac'
+    move = f'test -z "$now" || {real} --git-dir {cache} update-ref refs/heads/main $now'
+    (programs / "git").write_text(f'#!/bin/sh\n{real} "$@"\ncode=$?\n{turn}\n{move}\nexit $code\n')
+    (programs / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    workspace = await workspaces.prepare(TWO, str(upstream), "main", "fix")
+    assert run(workspace.path, "rev-parse", "HEAD") == workspace.base_sha == old
+    assert await commit(workspace, "Nothing", ANN) is None
+
+
+async def test_locks_that_a_crash_left_behind_are_gone_at_the_next_turn(
+    workspaces: Workspaces, upstream: Path, tmp_path: Path
+) -> None:
+    workspace = await workspaces.prepare(ONE, str(upstream), "main", "fix")
+    for name in ("index.lock", "packed-refs.lock", "refs/heads/fix.lock", "refs/threadline/base.lock"):
+        (workspace.host_git / name).touch()
+    (workspace.path / "new.txt").write_text("x")
+    await workspaces.prepare(ONE, str(upstream), "main", "fix")
+    assert await commit(workspace, "Add", ANN) is not None
+
+
+async def test_old_locks_of_the_cache_are_removed_and_fresh_ones_respected(
+    workspaces: Workspaces, upstream: Path, tmp_path: Path
+) -> None:
+    await workspaces.prepare(ONE, str(upstream), "main", "fix")
+    run(upstream, "commit", "-q", "--allow-empty", "-m", "Move on")
+    (cache,) = (tmp_path / "data" / "repositories").iterdir()
+    lock = cache / "refs" / "heads" / "main.lock"
+    lock.touch()
+    with pytest.raises(WorkspaceError):
+        await workspaces.prepare(TWO, str(upstream), "main", "fix")
+    os.utime(lock, (0, 0))
+    assert (await workspaces.prepare(TWO, str(upstream), "main", "fix")).base_sha == run(
+        upstream, "rev-parse", "main"
+    )
 
 
 async def test_a_branch_that_upstream_deleted_stays_usable(workspaces: Workspaces, upstream: Path) -> None:
@@ -107,7 +155,7 @@ async def test_an_unknown_base_and_a_missing_repository_say_why(
         await workspaces.prepare(TWO, f"file://ann:hunter22@localhost{tmp_path}/missing", "main", "fix")
     assert "hunter22" not in missing.value.last_line
     assert missing.value.last_line
-    assert not list((tmp_path / "data" / "sessions" / ONE).iterdir())
+    assert not (tmp_path / "data" / "sessions" / ONE).exists()
     assert len(list((tmp_path / "data" / "repositories").iterdir())) == 1
 
 

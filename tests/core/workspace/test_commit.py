@@ -10,9 +10,8 @@ from core.ids import SessionId
 from core.workspace.clone import Workspace, Workspaces
 from core.workspace.commit import Stat, commit, committed, diff
 from core.workspace.git import git
-from tests.core.workspace.conftest import run
-
-ANN = Author("slack", "U1", "Ann", "ann@acme.test")
+from core.workspace.message import by
+from tests.core.workspace.conftest import ANN, run
 
 
 @pytest.fixture
@@ -162,7 +161,7 @@ async def test_a_link_out_of_the_tree_is_committed_as_a_link(workspace: Workspac
 async def test_names_with_strange_characters_are_committed(workspace: Workspace) -> None:
     for name in ("a b", "ünï", ":(glob)x", "-x", "new\nline"):
         (workspace.path / name).write_text("x\n")
-    made = await commit(workspace, "Add", Author("slack", "U2", "Eve <x>\nCommitter: Bob", None))
+    made = await commit(workspace, "Add", by(Author("slack", "U2", "Eve <x>\nCommitter: Bob", None)))
     assert made is not None
     assert made.files == 5
     assert (
