@@ -1,10 +1,10 @@
 """Who people are in Linear, and what they may do here: members, guests, and people from elsewhere. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from core.activities import Author
-from core.commands import Follow, New, command_of
+from core.commands import Act, Follow, New, command_of
 from core.events import Deleted, IncomingEvent, Said, StopAsked
 
 GUEST = "Guests can read along; they cannot start work here."
@@ -65,6 +65,11 @@ class Identity:
         return self.evidence is Evidence.OAUTH or (self.email is not None and self.email == author.email)
 
 
+def waiting_for_code(author: Author) -> Author:
+    """Under whom messages are put aside that wait for an account at the code host, not in Linear."""
+    return replace(author, surface=f"code/{author.surface}")
+
+
 def acts(event: IncomingEvent) -> bool:
     """Whether it starts or steers work, or shows a session elsewhere; to stop and to ask is free."""
     match event:
@@ -72,14 +77,14 @@ def acts(event: IncomingEvent) -> bool:
             return False
         case Said(text=text):
             command = command_of(text)
-            return command is None or isinstance(command, New | Follow)
+            return command is None or isinstance(command, New | Follow | Act)
         case _:
             return True
 
 
 def verdict(policy: Policy, author: Author, *, is_known: bool) -> Verdict:
     """What `author` may do; `is_known`: we know the Linear account."""
-    if author.surface == "linear":
+    if author.surface in ("linear", "github"):  # They were asked there who they are.
         return Verdict.ALLOWED
     if author.is_external or (author.is_guest and policy.guests is Guests.READ):
         return Verdict.READS_ONLY

@@ -5,31 +5,53 @@ whether the pull request is still open, whether they saw what is there now, what
 repository, and last what the branch's own rules and ours say.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from core.activities import Blocker
-from core.ports import ReviewVerdict
 from core.pulls import (
-    Check,
-    CheckState,
     CodeAccount,
-    Decision,
     MergeMethod,
     MergeState,
     Permission,
     PullAction,
     PullFacts,
     PullState,
-    ReviewState,
+)
+from core.verdicts import (
+    NEEDS_OTHERS,
+    buttons,
+    in_the_way,
+    independent,
+    is_waited_for,
+    listed,
+    missing_for_merge,
+    offer,
 )
 
-CHECK_NAME = "independent-review"
-FIXES_PER_HEAD = 3
+__all__ = [
+    "Actor",
+    "Allow",
+    "Answer",
+    "Deny",
+    "MustConfirm",
+    "MustLink",
+    "Rules",
+    "Wish",
+    "Work",
+    "buttons",
+    "decide",
+    "independent",
+    "may_work",
+    "no_write",
+    "offer",
+    "stale",
+]
 
 YOURS = "You asked for this work, so your approval does not count."
+YOURS_OPENED = "You opened the pull request, so your approval does not count."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,20 +139,29 @@ class MustConfirm:
 
 Answer: TypeAlias = Allow | Deny | MustLink | MustConfirm
 
-_VERBS = {
-    PullAction.APPROVE: "approve",
-    PullAction.REQUEST_CHANGES: "request changes",
-    PullAction.COMMENT: "comment",
-    PullAction.READY: "mark it ready",
-    PullAction.MERGE: "merge",
-    PullAction.MERGE_WHEN_GREEN: "merge",
-    PullAction.UPDATE_BRANCH: "update the branch",
-    PullAction.CLOSE: "close it",
-    PullAction.FIX: "have it fixed",
+_WORDS = {
+    PullAction.APPROVE: ("approve", "Approving"),
+    PullAction.REQUEST_CHANGES: ("request changes", "Requesting changes"),
+    PullAction.COMMENT: ("comment", "Commenting"),
+    PullAction.READY: ("mark it ready", "Marking it ready"),
+    PullAction.MERGE: ("merge", "Merging"),
+    PullAction.MERGE_WHEN_GREEN: ("merge", "Merging"),
+    PullAction.UPDATE_BRANCH: ("update the branch", "Updating the branch"),
+    PullAction.CLOSE: ("close it", "Closing it"),
+    PullAction.FIX: ("have it fixed", "Having it fixed"),
 }
+"""What somebody wants to do, and the doing of it."""
+
 _MERGES = frozenset({PullAction.MERGE, PullAction.MERGE_WHEN_GREEN})
-_OF_A_HEAD = frozenset({PullAction.APPROVE, PullAction.REQUEST_CHANGES, PullAction.UPDATE_BRANCH}) | _MERGES
-_WRITES = frozenset({PullAction.APPROVE, PullAction.UPDATE_BRANCH}) | _MERGES
+_OF_A_HEAD = _MERGES | {
+    PullAction.APPROVE,
+    PullAction.REQUEST_CHANGES,
+    PullAction.UPDATE_BRANCH,
+    PullAction.CLOSE,
+}
+"""Meant for the commit that was seen; the others are for whatever the pull request is by now."""
+
+_WAITS = "“merge when green” waits for it."
 
 
 def decide(
@@ -147,7 +178,7 @@ def decide(
         return answer
     match wish.action:
         case PullAction.APPROVE:
-            return Allow(note=YOURS if actor.steered else "")
+            return Allow(note=YOURS if actor.steered and rules.independent_review else "")
         case PullAction.REQUEST_CHANGES:
             return Allow(as_prompt=actor.steered or _is_author(facts, actor))
         case PullAction.FIX:
@@ -155,8 +186,8 @@ def decide(
         case PullAction.CLOSE:
             return _confirmed(facts, wish, None)
         case PullAction.MERGE | PullAction.MERGE_WHEN_GREEN:
-            missing = missing_for_merge(facts, rules, is_independent=is_independent)
-            return _merge(facts, wish, missing, busy=busy)
+            lacks_others = rules.independent_review and not is_independent
+            return _merge(facts, wish, lacks_others=lacks_others, busy=busy)
         case PullAction.COMMENT | PullAction.READY | PullAction.UPDATE_BRANCH:
             return Allow()
 
@@ -167,15 +198,14 @@ def _objections(facts: PullFacts, actor: Actor, wish: Wish) -> Iterator[Answer]:
     yield from _state(facts, wish)
     yield from _permission(facts, actor, wish)
     if wish.action is PullAction.APPROVE and _is_author(facts, actor):
-        yield Deny(Blocker.PR_YOURS, YOURS, "Ask someone.")
+        yield Deny(Blocker.PR_YOURS, YOURS if actor.steered else YOURS_OPENED, "Ask someone.")
     if wish.action is PullAction.APPROVE and facts.is_draft:
-        yield Deny(Blocker.PR_PROTECTED, "It is still a draft.", "Mark it ready first.")
+        yield _draft()
     if wish.action is PullAction.READY and not facts.is_draft:
-        yield Deny(Blocker.PR_CLOSED, "It is ready for review already.")
+        yield Deny(Blocker.PR_STALE, "It is ready for review already.", "See the new card.")
     if wish.action is PullAction.FIX and not offer(facts, 0):
-        yield Deny(
-            Blocker.PR_CLOSED, "There is nothing to fix: no check failed and nobody asked for changes."
-        )
+        body = "There is nothing to fix: no check failed and nobody asked for changes."
+        yield Deny(Blocker.PR_STALE, body, "Write what you want changed.")
 
 
 def _who(actor: Actor, wish: Wish) -> Iterator[Answer]:
@@ -186,7 +216,7 @@ def _who(actor: Actor, wish: Wish) -> Iterator[Answer]:
     if wish.action is not PullAction.FIX and not (actor.account and actor.account.can_act):
         asked_by_them = wish.action is PullAction.REQUEST_CHANGES and actor.steered
         if not asked_by_them:
-            yield MustLink(f"To {_VERBS[wish.action]} as yourself, link GitHub first.")
+            yield MustLink(f"To {_WORDS[wish.action][0]} as yourself, link GitHub first.")
 
 
 def _state(facts: PullFacts, wish: Wish) -> Iterator[Answer]:
@@ -204,6 +234,7 @@ def _permission(facts: PullFacts, actor: Actor, wish: Wish) -> Iterator[Answer]:
     if wish.action in (PullAction.READY, PullAction.CLOSE):
         may = may or actor.steered or _is_author(facts, actor)
     elif wish.action is PullAction.FIX:
+        # Whom we do not know at the code host is asked to link where prompts come in, as with any other.
         may = may or actor.steered or actor.account is None
     elif wish.action is PullAction.REQUEST_CHANGES:
         may = may or actor.steered
@@ -211,30 +242,44 @@ def _permission(facts: PullFacts, actor: Actor, wish: Wish) -> Iterator[Answer]:
         may = actor.permission is not Permission.NONE
     if not may:
         needs = "access" if wish.action is PullAction.COMMENT else "write access"
-        body = (
-            f"To {_VERBS[wish.action]} in {facts.ref.repository} needs {needs}; you can still comment here."
-        )
+        left = "write here" if actor.permission is Permission.NONE else "comment"
+        body = f"{_WORDS[wish.action][1]} in {facts.ref.repository} needs {needs}; you can still {left}."
         yield Deny(Blocker.PERSON_DENIED, body, "Ask an owner.")
 
 
-def _merge(facts: PullFacts, wish: Wish, missing: tuple[str, ...], *, busy: bool) -> Answer:
+def _merge(facts: PullFacts, wish: Wish, *, lacks_others: bool, busy: bool) -> Answer:
     if busy:
         return Deny(Blocker.PR_STALE, "The agent is still at work on it.", "Wait for its answer, or stop it.")
     if facts.is_draft:
-        return Deny(Blocker.PR_PROTECTED, "It is still a draft.", "Mark it ready first.")
+        return _draft()
     if facts.merge_state is MergeState.CONFLICTING:
-        body = f"{facts.base} moved and the branch no longer merges."
-        return Deny(Blocker.REPO_CONFLICT, body, "Update branch.")
+        return Deny(Blocker.REPO_CONFLICT, in_the_way(facts), "Update branch.")
     method = wish.method or facts.methods[0]
     if method not in facts.methods:
-        allowed = " or ".join(facts.methods)
-        return Deny(
-            Blocker.PR_PROTECTED, f"{facts.ref.repository} does not merge as {method}.", f"Use {allowed}."
-        )
-    if wish.action is PullAction.MERGE and missing:
-        body = f"{facts.base} needs {_and(missing)}."
-        return Deny(Blocker.PR_PROTECTED, body, "“merge when green” waits for it.")
+        body = f"{facts.ref.repository} does not merge as {method}."
+        return Deny(Blocker.PR_PROTECTED, body, f"Use {' or '.join(facts.methods)}.")
+    if (unmet := _unmet(facts, wish, lacks_others=lacks_others)) is not None:
+        return unmet
     return _confirmed(facts, wish, method)
+
+
+def _unmet(facts: PullFacts, wish: Wish, *, lacks_others: bool) -> Deny | None:
+    """What the rules still ask for. What waits for green waits for all that the code host looks at itself."""
+    is_ours_alone = lacks_others and not is_waited_for(facts)
+    if wish.action is PullAction.MERGE_WHEN_GREEN:
+        body = f"{facts.base} needs {NEEDS_OTHERS}, and GitHub does not wait for that."
+        return Deny(Blocker.PR_PROTECTED, body, "Ask someone.") if is_ours_alone else None
+    if missing := missing_for_merge(facts, lacks_others=lacks_others):
+        way_out = "Ask someone." if is_ours_alone else _WAITS
+        return Deny(Blocker.PR_PROTECTED, f"{facts.base} needs {listed(missing)}.", way_out)
+    if body := in_the_way(facts):
+        ways_out = {MergeState.BEHIND: "Update branch.", MergeState.UNKNOWN: "Ask again in a moment."}
+        return Deny(Blocker.PR_PROTECTED, body, ways_out.get(facts.merge_state, _WAITS))
+    return None
+
+
+def _draft() -> Deny:
+    return Deny(Blocker.PR_PROTECTED, "It is still a draft.", "Mark it ready first.")
 
 
 def _confirmed(facts: PullFacts, wish: Wish, method: MergeMethod | None) -> Answer:
@@ -258,112 +303,6 @@ def stale(facts: PullFacts) -> Deny:
     return Deny(
         Blocker.PR_STALE, f"The pull request moved to {facts.short_sha} since this card.", "See the new card."
     )
-
-
-def missing_for_merge(facts: PullFacts, rules: Rules, *, is_independent: bool) -> tuple[str, ...]:
-    """What is not there yet, in words: "1 more review", "the `build` check". Empty: it may be merged.
-
-    Admins could merge without it; from chat nobody does.
-    """
-    missing = []
-    if facts.decision is Decision.REVIEW_REQUIRED:
-        missing.append(_reviews_missing(facts))
-    if facts.decision is Decision.CHANGES_REQUESTED:
-        missing.append("the requested changes settled")
-    red = [
-        one for one in facts.checks if one.required and one.state is not CheckState.PASSED and not one.ours
-    ]
-    if red:
-        missing.append(f"{_and([f'the `{one.name}` check' for one in red])}")
-    if facts.missing_owners:
-        missing.append(f"a review by {_and(facts.missing_owners)}")
-    if rules.independent_review and not is_independent:
-        missing.append("an approval by somebody who did not steer this")
-    if missing:
-        return tuple(missing)
-    if facts.merge_state in (MergeState.CLEAN, MergeState.HAS_HOOKS, MergeState.UNSTABLE):
-        return ()
-    return (_state_in_words(facts),)
-
-
-def _reviews_missing(facts: PullFacts) -> str:
-    held = sum(one.state is ReviewState.APPROVED and one.writes for one in facts.reviews)
-    needed = max(1, (facts.reviews_needed or 1) - held)
-    return f"{needed} more review{'' if needed == 1 else 's'}"
-
-
-def _state_in_words(facts: PullFacts) -> str:
-    match facts.merge_state:
-        case MergeState.BEHIND:
-            return f"the branch brought up to date with {facts.base}"
-        case MergeState.UNKNOWN:
-            return "a moment: GitHub is still computing whether it merges"
-        case _:
-            return "what its rules at GitHub ask for"
-
-
-def independent(facts: PullFacts, steered: frozenset[int]) -> ReviewVerdict:
-    """What our own check says of the head; `steered` are accounts of those who asked or prompted."""
-    given = [
-        one
-        for one in facts.reviews
-        if one.state is ReviewState.APPROVED and one.sha == facts.head_sha and one.writes and not one.by_bot
-    ]
-    outside = [one for one in given if one.by_id != facts.author_id and one.by_id not in steered]
-    if outside:
-        by = _and(dict.fromkeys(f"@{one.by}" for one in outside))
-        return ReviewVerdict(
-            True, f"Approved by {by}", f"{by} approved {facts.short_sha} and did not steer it."
-        )
-    if given:
-        by = _and(dict.fromkeys(f"@{one.by}" for one in given))
-        summary = f"{by} asked for this work or prompted in it; an approval by somebody else is needed."
-        return ReviewVerdict(False, "Needs one person who did not steer this", summary)
-    return ReviewVerdict(
-        None, "Waits for a review", "Needs the approval of one person who did not steer this."
-    )
-
-
-def offer(facts: PullFacts, tries: int, limit: int = FIXES_PER_HEAD) -> str:
-    """What the agent could fix now; "" for nothing, or if it tried often enough at this head."""
-    if facts.state is not PullState.OPEN or tries >= limit:
-        return ""
-    failed = [one for one in facts.checks if one.state is CheckState.FAILED and one.required and not one.ours]
-    parts = []
-    if facts.merge_state is MergeState.CONFLICTING:
-        parts.append(f"it conflicts with {facts.base}")
-    if failed:
-        names = _and([f"`{one.name}`" for one in failed])
-        parts.append(f"{names} failed")
-    if asked := [
-        one for one in facts.reviews if one.state is ReviewState.CHANGES_REQUESTED and not one.by_bot
-    ]:
-        parts.append(f"{_and([one.name or f'@{one.by}' for one in asked])} asked for changes")
-    return _and(parts)
-
-
-def buttons(facts: PullFacts, *, is_stale: bool = False, offer: str = "") -> tuple[PullAction, ...]:
-    """What a card offers to everybody who sees it; what each may do is decided when they press."""
-    if is_stale or facts.state is not PullState.OPEN:
-        return ()
-    shown = [PullAction.READY] if facts.is_draft else [PullAction.APPROVE]
-    shown.append(PullAction.REQUEST_CHANGES)
-    if facts.merge_state in (MergeState.BEHIND, MergeState.CONFLICTING):
-        shown.append(PullAction.UPDATE_BRANCH)
-    elif not facts.is_draft and facts.queued_at is None:
-        green = facts.merge_state in (MergeState.CLEAN, MergeState.HAS_HOOKS, MergeState.UNSTABLE)
-        settled = facts.decision in (Decision.APPROVED, Decision.NOT_NEEDED)
-        if green and settled and not _red(facts.checks):
-            shown.append(PullAction.MERGE)
-        elif not facts.auto_merge:
-            shown.append(PullAction.MERGE_WHEN_GREEN)
-    if offer:
-        shown.append(PullAction.FIX)
-    return tuple(shown)
-
-
-def _red(checks: tuple[Check, ...]) -> bool:
-    return any(one.required and one.state is not CheckState.PASSED for one in checks)
 
 
 class Work(StrEnum):
@@ -416,8 +355,3 @@ def _is_author(facts: PullFacts, actor: Actor) -> bool:
 def _person(facts: PullFacts, login: str) -> str:
     known = (one.name for one in facts.reviews if one.by == login and one.name)
     return next(known, f"@{login}")
-
-
-def _and(words: Iterable[str]) -> str:
-    listed = list(words)
-    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}" if listed else ""

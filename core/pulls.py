@@ -199,3 +199,12 @@ class CodeAccount:
     login: str
     can_act: bool = False
     evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewVerdict:
+    """What the check `independent-review` says about one head; `passed` None while nobody has approved."""
+
+    passed: bool | None
+    title: str
+    summary: str

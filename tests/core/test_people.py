@@ -5,15 +5,17 @@ from itertools import product
 import pytest
 
 from core.activities import Author
-from core.events import Chosen, Deleted, Edited, IncomingEvent, Said, SessionOpened, StopAsked
+from core.events import Chosen, Deleted, Edited, IncomingEvent, Pressed, Said, SessionOpened, StopAsked
 from core.ids import ElicitationId, MessageRef, ThreadRef
 from core.people import Evidence, Guests, Identity, Policy, Unlinked, Verdict, acts, refusal, verdict
+from core.pulls import PullAction
 
 MESSAGE = MessageRef(ThreadRef("slack", "T1", "C1", "1.0"), "1.0")
 MEMBER = Author("slack", "T1/U1", "Ann")
 GUEST = Author("slack", "T1/U2", "Gus", is_guest=True)
 STRANGER = Author("slack", "T1/U3", "Xenia", is_external=True)
 IN_LINEAR = Author("linear", "u1", "Eve")
+AT_GITHUB = Author("github", "7", "eve")
 
 A, L, R = Verdict.ALLOWED, Verdict.MUST_LINK, Verdict.READS_ONLY
 
@@ -38,11 +40,12 @@ def test_the_table(
 
 
 @pytest.mark.parametrize(("unlinked", "guests"), [*product(Unlinked, Guests)])
-def test_people_from_elsewhere_only_read_and_people_in_linear_may_do_all(
+def test_people_from_elsewhere_only_read_and_who_was_asked_elsewhere_may_do_all(
     unlinked: Unlinked, guests: Guests
 ) -> None:
     assert verdict(Policy(unlinked, guests), STRANGER, is_known=True) is R
     assert verdict(Policy(unlinked, guests), IN_LINEAR, is_known=False) is A
+    assert verdict(Policy(unlinked, guests), AT_GITHUB, is_known=False) is A
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,10 @@ def test_people_from_elsewhere_only_read_and_people_in_linear_may_do_all(
         (Said("fix the search"), True),
         (Said("new fix it again"), True),
         (Said("follow ENG-7"), True),
+        (Said("approve"), True),
+        (Said("merge abc1234"), True),
+        (Said("request changes: rename it"), True),
+        (Pressed("card", PullAction.MERGE), True),
         (Edited(MESSAGE, "fix it"), True),
         (Chosen(ElicitationId("q"), "a"), True),
         (SessionOpened("s", "i"), True),
@@ -59,6 +66,7 @@ def test_people_from_elsewhere_only_read_and_people_in_linear_may_do_all(
         (Said("why?"), False),
         (Said("help"), False),
         (Said("link"), False),
+        (Said("link github"), False),
         (Said("unlink my account"), False),
         (Said("aside: lunch?"), False),
         (StopAsked(), False),
