@@ -23,6 +23,7 @@ from typing import Final
 import httpx
 from aiohttp import web
 
+from core import web_pages
 from core.errors import StoreUnavailable
 from core.store.installs import Install, InstallStore, OtherInstall
 from core.store.tickets import TicketStore, digest_of
@@ -141,7 +142,7 @@ class LinearInstall:
             state=state,
             verifier=verifier,
         )
-        response = web.Response(status=302, headers={**install_pages.HEADERS, "Location": where})
+        response = web.Response(status=302, headers={**web_pages.HEADERS, "Location": where})
         _set_cookie(response, browser, STATE_LIFETIME)
         return response
 
@@ -232,11 +233,11 @@ def _store_down() -> _Refusal:
 
 def _failed(refusal: _Refusal) -> web.Response:
     log.warning("linear install refused", extra={"status": refusal.status, "reason": refusal.title})
-    return _page(refusal.status, install_pages.page(refusal.title, [str(refusal)]))
+    return _page(refusal.status, web_pages.page(refusal.title, [str(refusal)]))
 
 
 def _page(status: int, text: str) -> web.Response:
-    response = web.Response(status=status, text=text, content_type="text/html", headers=install_pages.HEADERS)
+    response = web.Response(status=status, text=text, content_type="text/html", headers=web_pages.HEADERS)
     _set_cookie(response, "", timedelta())  # Whatever began is over.
     return response
 

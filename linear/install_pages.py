@@ -1,35 +1,8 @@
-"""What people see while they install the app: plain pages without scripts, styles or pictures. Pure."""
+"""What people see when they have installed the app. Pure."""
 
-from collections.abc import Iterable, Mapping
-from html import escape
-from typing import Final
+from collections.abc import Iterable
 
-HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-    # The address holds a ticket or a code.
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-
-
-def page(title: str, lines: Iterable[str]) -> str:
-    """A page with one heading and a paragraph for each line; everything is escaped."""
-    body = "".join(f"<p>{escape(line)}</p>\n" for line in lines)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(title)}</title></head>\n<body><h1>{escape(title)}</h1>\n{body}</body></html>\n"
-    )
-
-
-def confirm(title: str, lines: Iterable[str], label: str, action: str, fields: Mapping[str, str]) -> str:
-    """A page with one button, which sends `fields` to `action`."""
-    hidden = "".join(
-        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
-        for name, value in fields.items()
-    )
-    form = f'<form method="post" action="{escape(action)}">{hidden}<button>{escape(label)}</button></form>\n'
-    return page(title, lines).replace("</body>", f"{form}</body>")
+from core.web_pages import page
 
 
 def connected(organization: str, app: str, missing_scopes: Iterable[str]) -> str:

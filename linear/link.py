@@ -22,13 +22,13 @@ from typing import Final
 import httpx
 from aiohttp import web
 
+from core import web_pages
 from core.activities import Author
 from core.composer import place_name
 from core.errors import DeliveryError, Refused, StoreUnavailable, TryLater
 from core.people import Evidence, Identity
 from core.store.people import OtherLink
 from core.store.tickets import TicketStore, digest_of
-from linear import install_pages
 from linear.authorization import LINK_CALLBACK_PATH, LINK_PATH, authorize_url, callback_url
 from linear.client import LinearClient, StaticToken
 from linear.errors import LinearError, Rejected, Transient, Unauthorized
@@ -130,12 +130,10 @@ class LinearLink:
                 return await handle(request)
             except _Refusal as refusal:
                 log.warning("link refused", extra={"status": refusal.status, "reason": refusal.title})
-                return self._page(
-                    refusal.status, install_pages.page(refusal.title, [str(refusal)]), browser=""
-                )
+                return self._page(refusal.status, web_pages.page(refusal.title, [str(refusal)]), browser="")
             except StoreUnavailable:
                 reason = f"Nothing was linked. {_RETRY}"
-                text = install_pages.page("The server cannot store anything now", [reason])
+                text = web_pages.page("The server cannot store anything now", [reason])
                 return self._page(503, text)
 
         return guarded
@@ -151,7 +149,7 @@ class LinearLink:
             " that you sign in to in Linear. What they ask for there then counts as yours.",
             f"Go on only if you are {person['name']}, and asked for this yourself.",
         ]
-        text = install_pages.confirm(
+        text = web_pages.confirm(
             f"Link your {place} account to Linear",
             lines,
             "Go on to Linear",
@@ -180,7 +178,7 @@ class LinearLink:
             verifier=verifier,
             actor="user",
         )
-        return web.Response(status=303, headers={**install_pages.HEADERS, "Location": where})
+        return web.Response(status=303, headers={**web_pages.HEADERS, "Location": where})
 
     async def _end(self, request: web.Request) -> web.Response:
         begun = await self._tickets.redeem(STATE, request.query.get("state", ""))
@@ -205,7 +203,7 @@ class LinearLink:
             f"{person['name']} in {place_name(person['surface'])} is {identity.name} in Linear.",
             "What you asked for goes on by itself. You can close this page.",
         ]
-        return self._page(200, install_pages.page("Your account is linked", lines), browser="")
+        return self._page(200, web_pages.page("Your account is linked", lines), browser="")
 
     async def _person(self, link: str) -> dict[str, str]:
         """Whose link it is; `link` is the digest of its ticket."""
@@ -249,7 +247,7 @@ class LinearLink:
 
     def _page(self, status: int, text: str, *, browser: str | None = None) -> web.Response:
         """`browser`: what its cookie shall hold; empty ends it, None leaves it alone."""
-        headers = install_pages.HEADERS
+        headers = web_pages.HEADERS
         response = web.Response(status=status, text=text, content_type="text/html", headers=headers)
         if browser is not None:
             # Lax, not Strict: people come back from Linear's site. It stays away from foreign forms.

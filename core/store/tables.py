@@ -303,6 +303,8 @@ code_accounts = sa.Table(
     sa.Column("evidence", sa.Text, nullable=False),
     # unconfirmed | active
     sa.Column("state", sa.Text, nullable=False),
+    # SHA-256 of the cookie of the browser that signed in: the one in which it is confirmed.
+    sa.Column("browser", sa.Text),
     # Both tokens are sealed by `core.store.vault` with the key that `key_id` names.
     sa.Column("access_token", sa.LargeBinary, nullable=False),
     sa.Column("refresh_token", sa.LargeBinary),

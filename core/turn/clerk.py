@@ -4,21 +4,26 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from core.activities import Answered, Blocker, Elicitation, Fate, FateChanged, Logged, Notice
+from core.activities import Answered, Author, Blocker, Elicitation, Fate, FateChanged, Logged, Notice
 from core.commands import Act, Aside, Command, Follow, Help, Link, New, Status, Stop, Unlink, Why
 from core.composer import line_of
 from core.errors import DeliveryError
 from core.events import Chosen, Incoming, Said
 from core.ids import EntryKey, ThreadRef
 from core.intake import label_of, why_unseen
-from core.people import Evidence, Identity
-from core.reports import HELP, LINKING, status, why
+from core.people import Evidence, Identity, refusal
+from core.reports import HELP, LINKING, REVIEWING, status, why
+from core.review.accounts import AccountBook, ask_to_confirm
+from core.store.accounts import LinkedAccount
 from core.turn.desk import TurnDesk
 from core.turn.doorkeeper import Doorkeeper
 
 log = logging.getLogger(__name__)
 
+GITHUB = "GitHub"
 NO_LINKING = "Accounts cannot be linked here; people are known by their e-mail address."
+NO_LINKING_CODE = "Accounts at GitHub cannot be linked here."
+GRANT_LEFT = "GitHub has not confirmed that my rights are over: see there, Settings, Applications."
 
 
 class Clerk:
@@ -38,13 +43,16 @@ class Clerk:
                 shown = await self._crew.progress(self._desk.record.id)
                 await self._reply(incoming, why(await self._log(), shown, self._now()))
             case Help():
-                await self._reply(incoming, HELP + LINKING if self._can_link(incoming) else HELP)
+                reviewing = REVIEWING if self._crew.reviews else ""
+                linking = LINKING if self._can_link(incoming) else ""
+                await self._reply(incoming, HELP + reviewing + linking)
             case Follow(identifier=identifier):
                 await self._reply(incoming, await self._follow(incoming, identifier))
-            case Link():
-                await self._link(incoming)
-            case Unlink():
-                await self._reply(incoming, await self._unlink(incoming))
+            case Link(provider=provider):
+                await (self._link_code(incoming) if provider == GITHUB else self._link(incoming))
+            case Unlink(provider=provider):
+                unlink = self._unlink_code if provider == GITHUB else self._unlink
+                await self._reply(incoming, await unlink(incoming))
             case New(text=text):
                 await self._start_over(incoming, text)
                 return
@@ -113,6 +121,39 @@ class Clerk:
         if gone.evidence is Evidence.EMAIL:
             return f"{author.name} is {gone.name} in Linear{_why(gone)}; there is no link to remove."
         return f"{author.name} is not linked to {gone.name} in Linear any more."
+
+    async def _link_code(self, incoming: Incoming) -> None:
+        people, author = self._crew.people, incoming.author
+        is_reached = isinstance(incoming.place, ThreadRef) or author.surface == "linear"
+        if people is None or people.code is None or not is_reached:
+            await self._reply(incoming, NO_LINKING_CODE)
+        elif author.is_guest or author.is_external:
+            await self._reply(incoming, refusal(author))
+        elif (known := await self._code_account(people.code, author)) is None:
+            await self._door.ask(incoming, "Link your account at GitHub to the one here.", provider=GITHUB)
+        elif known.is_active:
+            await self._reply(incoming, f"{author.name} is @{known.login} at GitHub.")
+        else:
+            await self._door.ask(incoming, ask_to_confirm(known.account), provider=GITHUB)
+
+    async def _code_account(self, code: AccountBook, author: Author) -> LinkedAccount | None:
+        try:
+            return await code.linked(author)
+        except DeliveryError as error:
+            log.warning("code account unknown", extra={"author": author.id, "error": str(error)})
+            return None  # A second link of the same account does no harm, and of another one is refused.
+
+    async def _unlink_code(self, incoming: Incoming) -> str:
+        people, author = self._crew.people, incoming.author
+        try:
+            gone = await people.code.unlink(author) if people and people.code else None
+        except DeliveryError as error:
+            log.warning("code account unknown", extra={"author": author.id, "error": str(error)})
+            return f"I cannot find out what {author.name} has linked right now; try again."
+        if gone is None:
+            return f"{author.name} has no link to GitHub to remove."
+        rest = "" if gone.is_over else f" {GRANT_LEFT}"
+        return f"{author.name} is not linked to @{gone.login} at GitHub any more.{rest}"
 
     async def _identity(self, incoming: Incoming) -> Identity | None:
         people = self._crew.people

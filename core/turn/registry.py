@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from core.activities import Author
 from core.people import Evidence, Guests, Identity, Policy, Unlinked, Verdict, verdict
 from core.ports import Directory
+from core.review.accounts import AccountBook
 from core.store.people import OtherLink, PeopleStore
 
 log = logging.getLogger(__name__)
@@ -19,12 +20,14 @@ class Registry:
 
     Attributes:
         can_link: People can link their accounts themselves.
+        code: Their accounts at the code host; None where they cannot link those.
     """
 
     policy: Policy
     store: PeopleStore
     directory: Directory
     can_link: bool = False
+    code: AccountBook | None = None
 
     @property
     def is_strict(self) -> bool:

@@ -14,6 +14,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.web_pages import page
 from linear.authorization import (
     CALLBACK_PATH,
     INSTALL_PATH,
@@ -23,7 +24,6 @@ from linear.authorization import (
     challenge_of,
 )
 from linear.install import COOKIE, LinearInstall, OAuthApp, setup_link
-from linear.install_pages import page
 from playground.linear_faults import Fault
 from tests.linear.install_world import REDIRECT, World, install_world
 

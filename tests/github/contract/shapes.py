@@ -1,6 +1,6 @@
 """Makes the least that GitHub's description lets each answer be: `python -m tests.github.contract.shapes`.
 
-The stand-in fills its own values into these, so that every answer of it has all the fields that GitHub's have.
+The stand-in fills its own values into these, so that its answers have all the fields that GitHub's have.
 """
 
 import json
@@ -46,18 +46,17 @@ def least(schema: dict[str, Any], whole: dict[str, Any]) -> Any:
     if schema.get("nullable") or (isinstance(kind, list) and "null" in kind):
         return None
     if parts := schema.get("allOf"):
-        merged: dict[str, Any] = {}
-        for part in parts:
-            merged |= least(part, whole)
-        return merged
-    for choice in ("oneOf", "anyOf"):
-        if choice in schema and "properties" not in schema:
-            return least(schema[choice][0], whole)
-    if "enum" in schema:
-        return schema["enum"][0]
-    match schema.get("type"):
+        return {name: value for part in parts for name, value in least(part, whole).items()}
+    choices = schema.get("oneOf") or schema.get("anyOf")
+    if choices and "properties" not in schema:
+        return least(choices[0], whole)
+    return schema["enum"][0] if "enum" in schema else _plain(schema, whole)
+
+
+def _plain(schema: dict[str, Any], whole: dict[str, Any]) -> Any:
+    known = schema.get("properties", {})
+    match schema.get("type") or ("object" if known else None):
         case "object":
-            known = schema.get("properties", {})
             return {name: least(known.get(name, {}), whole) for name in schema.get("required", ())}
         case "array":
             return []
@@ -68,7 +67,7 @@ def least(schema: dict[str, Any], whole: dict[str, Any]) -> Any:
         case "boolean":
             return False
         case _:
-            return least({**schema, "type": "object"}, whole) if "properties" in schema else None
+            return None
 
 
 def shapes() -> dict[str, Any]:
