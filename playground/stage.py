@@ -12,9 +12,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
+from playground.github import GitHubPlayground
 from playground.linear import LinearPlayground, LinearSettings
 from playground.linear_page import snapshot
 from playground.model import ModelPlayground
@@ -26,6 +28,7 @@ HOST = "127.0.0.1"
 SIGNING_SECRET = "slack-signing-secret"
 WEBHOOK_SECRET = "linear-webhook-secret"
 MODEL_KEY = "sk-ant-playground-key"
+HOSTED = "acme/shop"
 READY_WITHIN_S = 60
 LOOK_EVERY_S = 0.05
 
@@ -51,6 +54,7 @@ class Stage:
         slack_clock: Time for its retries and limits; the machine's own by default.
         teams: How the Teams stand-in is set up beside it; None for no Teams.
         teams_clock: As `slack_clock`.
+        github: Rules of the repository at a GitHub stand-in, where it is copied to; None for no GitHub.
     """
 
     def __init__(
@@ -65,11 +69,16 @@ class Stage:
         slack_clock: Clock | None = None,
         teams: Mapping[str, Any] | None = None,
         teams_clock: Clock | None = None,
+        github: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = folder
         self.port = free_port()
         self.settings = dict(environment or {})
-        self._config = config if config is not None else _routes(repository)
+        address = repository if github is None else ""
+        self._config = config if config is not None else _routes(address)
+        self._repository = repository
+        self._hosted = github
+        self.github = GitHubPlayground(folder, webhook_url=f"{self.url}/api/webhooks/github")
         self.slack = SlackPlayground(
             SlackConfig(
                 events_url=f"{self.url}/slack/events", signing_secret=SIGNING_SECRET, **(slack or {})
@@ -103,6 +112,10 @@ class Stage:
             await self._stack.enter_async_context(stand_in)
         if self._has_teams:
             await self._stack.enter_async_context(self.teams)
+        if self._hosted is not None:
+            await self._stack.enter_async_context(self.github)
+            source = Path(urlsplit(self._repository).path)
+            await self.github.repository(HOSTED, source, **self._hosted)
         return self
 
     async def __aexit__(
@@ -159,6 +172,19 @@ class Stage:
                 "THREADLINE_TEAMS__TOKEN_URL": self.teams.token_url,
                 "THREADLINE_TEAMS__SERVICE_HOSTS": HOST,
             }
+        if self._hosted is not None:
+            app = self.github.app
+            told |= {
+                "THREADLINE_PUBLIC_URL": self.url,
+                "THREADLINE_GITHUB__APP_ID": str(app.id),
+                "THREADLINE_GITHUB__PRIVATE_KEY": app.private_key.replace("\n", "\\n"),
+                "THREADLINE_GITHUB__CLIENT_ID": app.client_id,
+                "THREADLINE_GITHUB__CLIENT_SECRET": app.client_secret,
+                "THREADLINE_GITHUB__WEBHOOK_SECRET": app.webhook_secret,
+                "THREADLINE_GITHUB__API_URL": self.github.url,
+                "THREADLINE_GITHUB__GIT_URL": self.github.url,
+                "THREADLINE_GITHUB__WEB_URL": self.github.url,
+            }
         told |= self.settings
         return {name: value for name, value in told.items() if value is not None}
 
@@ -214,11 +240,11 @@ def free_port() -> int:
 
 
 def _routes(repository: str) -> str:
+    url = f'url = "{repository}"\n' if repository else ""
     return f"""\
 [[repositories]]
-name = "acme/shop"
-url = "{repository}"
-base = "main"
+name = "{HOSTED}"
+{url}base = "main"
 teams = ["ENG"]
 channels = ["slack:T0001/C0001"]
 default = true
