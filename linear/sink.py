@@ -15,7 +15,6 @@ from core.activities import (
     ConfirmAsked,
     Denied,
     Elicitation,
-    Entry,
     Error,
     FateChanged,
     Heartbeat,
@@ -33,14 +32,15 @@ from core.activities import (
     TurnStarted,
     Unblocked,
 )
-from core.composer import place_name, said_by
 from core.errors import DeliveryError, Refused, TargetGone, Throttled, TryLater
 from core.ids import uuid_for
 from core.mirror.budget import Limit, Measured
+from core.mirror.pulls import named, state_of
 from core.mirror.queue import Form, Priority, Rolling, Skip, Snapshot, Solid
 from core.mirror.sink import Delivered, Memory, Op, View
 from core.mirror.story import Story
 from core.ports import Linker
+from core.pulls import PullAction
 from linear.errors import (
     AlreadyExists,
     Forbidden,
@@ -50,7 +50,9 @@ from linear.errors import (
     Transient,
     Unauthorized,
 )
+from linear.model import ExternalLink
 from linear.sansio import Quota
+from linear.wording import NAME, activity_of, merged
 
 PLAN_INTERVAL_S = 2.0
 HEARTBEAT_AFTER_S = 15 * 60
@@ -61,6 +63,9 @@ PAUSE_S = 60.0
 
 # 80 % of 5,000 requests an hour, whatever they do.
 REQUESTS = Limit(capacity=60, per_s=0.8 * 5000 / 3600, reserve=8)
+
+_STATES = {PullAction.READY: "ready", PullAction.MERGE: "merged", PullAction.CLOSE: "closed"}
+"""What a pull request is called after somebody did this."""
 
 LINEAR_CODES = frozenset(code for code in Blocker if code.startswith("linear."))
 
@@ -86,7 +91,13 @@ class ActivityWriter(Protocol):
         signal_metadata: Mapping[str, object] | None = None,
     ) -> None: ...
 
-    async def update_session(self, id: str, *, plan: Sequence[Mapping[str, str]] | None = None) -> object: ...
+    async def update_session(
+        self,
+        id: str,
+        *,
+        plan: Sequence[Mapping[str, str]] | None = None,
+        added_external_urls: Sequence[ExternalLink] | None = None,
+    ) -> object: ...
 
 
 class LinearSink:
@@ -95,7 +106,7 @@ class LinearSink:
     The id of an activity is made of its entry's key, so that Linear itself refuses a copy.
     """
 
-    name = "linear"
+    name = NAME
 
     def __init__(
         self,
@@ -129,10 +140,6 @@ class LinearSink:
                 return Skip() if code in LINEAR_CODES else Rolling(Priority.PLAN, keep=True)
             case Heartbeat():
                 return Rolling(keep=True) if _is_quiet(logged, view) else Skip()
-            case Notice(surface=surface) if surface == self.name:
-                return Solid(Priority.PROMPT, urgent=True)
-            case PullShown() | PullActed() | ConfirmAsked():
-                return Skip()
             case fact:
                 return _fact_form(fact, story)
 
@@ -141,14 +148,17 @@ class LinearSink:
         if isinstance(newest.entry, Plan):
             steps = [{"content": step.content, "status": step.status.value} for step in newest.entry.steps]
             return Op("request", {"plan": steps})
+        if isinstance(newest.entry, PullShown) and story.pull_before is None and not view.part:
+            link = {"label": named(newest.entry.facts.ref), "url": newest.entry.facts.url}
+            return Op("request", {"link": link}, more=True)
         several = [logged.entry for logged in entries]
-        activity = _merged(several) if len(several) > 1 else _activity(newest.entry, story)
+        activity = merged(several) if len(several) > 1 else activity_of(newest.entry, story)
         if activity is None:
             return None
         return Op("request", {"id": uuid_for(f"linear/{view.session}/{newest.key}"), **activity})
 
     async def deliver(self, target: str, op: Op, *, again: bool) -> Delivered:
-        del again  # The same id, or the same whole plan, does no harm.
+        del again  # The same id, the same whole plan or the same link does no harm.
         try:
             await self._call(target, op.call)
         except AlreadyExists:
@@ -177,6 +187,9 @@ class LinearSink:
     async def _call(self, session: str, call: Mapping[str, object]) -> None:
         if isinstance(steps := call.get("plan"), list):
             await self._client.update_session(session, plan=steps)
+            return
+        if isinstance(link := call.get("link"), Mapping):
+            await self._client.update_session(session, added_external_urls=[ExternalLink(**link)])
             return
         content, metadata = call["content"], call.get("signal_metadata")
         signal = "select" if metadata else None
@@ -222,16 +235,27 @@ def _fact_form(
     | Notice
     | AuthAsked
     | AuthGiven
-    | Denied,
+    | Denied
+    | PullShown
+    | PullActed
+    | ConfirmAsked,
     story: Story,
 ) -> Form:
     match fact:
-        case AuthAsked(person=person) if person.surface == LinearSink.name:
+        case AuthAsked(person=person) if person.surface == NAME:
             return Solid(Priority.ELICITATION, urgent=True)
         case AuthAsked() | AuthGiven():
             # Between turns a thought would open the session again, and nothing would close it.
             return Solid(Priority.PROMPT) if story.turn else Skip()
-        case IssueLinked() | Routed() | Unblocked() | FateChanged() | TurnEnded() | Notice() | Denied():
+        case Notice(surface=surface) | ConfirmAsked(person=Author(surface=surface)) if surface == NAME:
+            return Solid(Priority.PROMPT, urgent=True)
+        case PullActed():
+            return Solid(Priority.PROMPT)
+        case PullShown() as shown:
+            return Solid(Priority.PROMPT) if _is_news(shown, story) else Skip()
+        case Notice() | ConfirmAsked() | Denied():
+            return Skip()
+        case IssueLinked() | Routed() | Unblocked() | FateChanged() | TurnEnded():
             return Skip()
 
 
@@ -247,111 +271,15 @@ def _agent_form(entry: Thought | Action) -> Form:
             return Rolling() if ephemeral else Solid(Priority.THOUGHT, mergeable=True)
 
 
-def _activity(entry: Entry, story: Story) -> dict[str, object] | None:
-    """The parameters of `LinearClient.create_activity` that show `entry`."""
-    match entry:
-        case Prompt(author=author, body=body):
-            return _thought(f"{said_by(author)}: {body}")
-        case Answered(by=by, answer=answer):
-            return _thought(f"Answered by {said_by(by)}: {answer}")
-        case Action() as action:
-            return {"content": _action(action), "ephemeral": action.ephemeral}
-        case Notice(body=body):
-            # What a person writes in Linear opens the session again; between turns, the reply closes it.
-            return _thought(body) if story.turn else {"content": {"type": "response", "body": body}}
-        case Elicitation() as question:
-            return _elicitation(question)
-        case AuthAsked() | AuthGiven():
-            return _auth(entry)
-        case Response(body=body):
-            return {"content": {"type": "response", "body": body.strip() or "Done."}}
-        case Error(code=code, body=body, action=action):
-            return {"content": {"type": "error", "body": f"{body} {action}".strip() or code.value}}
-        case Thought(body=body, ephemeral=False) | Blocked(code=Blocker.CHAT_GONE, body=body):
-            return _thought(body)
-        case _:
-            passing = _passing(entry, story)
-            return None if passing is None else _thought(passing, ephemeral=True)
-
-
-def _passing(entry: Entry, story: Story) -> str | None:
-    """What an ephemeral thought says about `entry`."""
-    match entry:
-        case TurnStarted() as started:
-            return _greeting(started, story)
-        case Thought(body=body):
-            return body
-        case Blocked(code=code, body=body):
-            return body.strip() or code.value
-        case Heartbeat(elapsed_s=elapsed_s):
-            return f"Still working, {elapsed_s // 60} min so far."
-        case _:
-            return None
-
-
-def _thought(body: str, *, ephemeral: bool = False) -> dict[str, object]:
-    return {"content": {"type": "thought", "body": body}, "ephemeral": ephemeral}
-
-
-def _greeting(started: TurnStarted, story: Story) -> str:
-    is_first = len(story.cards) == 1
-    if started.author.surface == LinearSink.name or not is_first:
-        return "On it"
-    return f"On it: started from {place_name(started.author.surface)} by {started.author.name}"
-
-
-def _action(action: Action) -> dict[str, object]:
-    # Linear refuses an empty name or parameter.
-    content: dict[str, object] = {
-        "type": "action",
-        "action": action.action.strip() or "Did",
-        "parameter": action.parameter.strip() or "–",
-    }
-    if action.result and action.result.strip():
-        content["result"] = action.result
-    return content
-
-
-def _merged(entries: Sequence[Entry]) -> dict[str, object]:
-    """Remarks and finished tool calls as one; for people the names of calls matter most: no results."""
-    done = [entry for entry in entries if isinstance(entry, Action)]
-    if not done:
-        return _thought("\n\n".join(one.body for one in entries if isinstance(one, Thought)))
-    steps = "1 step" if len(done) == 1 else f"{len(done)} steps"
-    lines = [line for entry in entries if (line := _line(entry))]
-    content = {"type": "action", "action": "Did", "parameter": steps, "result": "\n".join(lines)}
-    return {"content": content}
-
-
-def _line(entry: Entry) -> str:
-    match entry:
-        case Action(action=action, parameter=parameter):
-            return f"- {action} {parameter}".rstrip()
-        case Thought(body=body):
-            return " ".join(body.split())
-        case _:  # Nothing else shares a call.
-            return ""
-
-
-def _elicitation(question: Elicitation) -> dict[str, object]:
-    activity: dict[str, object] = {"content": {"type": "elicitation", "body": question.body}}
-    if question.options:
-        options = [{"value": option.value, "label": option.label} for option in question.options]
-        activity["signal_metadata"] = {"options": options}
-    return activity
-
-
-def _auth(asked: AuthAsked | AuthGiven) -> dict[str, object]:
-    """A question that only its person can answer; others of Linear's people see whom it waits for."""
-    if isinstance(asked, AuthGiven):
-        return _thought(f"{said_by(asked.person)} has linked an account; what they asked for goes on.")
-    if asked.person.surface != LinearSink.name:
-        return _thought(f"Waiting for {said_by(asked.person)} to link an account at {asked.provider}.")
-    return {
-        "content": {"type": "elicitation", "body": asked.body},
-        # The address is for one person: made when it is sent, and never stored.
-        "auth": {"provider": asked.provider, "person": asked.person.id, "name": asked.person.name},
-    }
+def _is_news(shown: PullShown, story: Story) -> bool:
+    """A new head, or a new state that nobody was just named for; checks come and go untold."""
+    before = story.pull_before
+    if shown.is_stale or before is None:
+        return not shown.is_stale
+    facts, was = shown.facts, before.facts
+    named_for = {_STATES.get(act.action) for act in story.acts_between}
+    is_told = state_of(facts) in (state_of(was), *named_for)
+    return facts.head_sha != was.head_sha or not is_told
 
 
 def _is_quiet(logged: Logged, view: View) -> bool:

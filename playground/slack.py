@@ -19,6 +19,7 @@ from playground.slack_api import APP_TOKEN, BOT_TOKEN, Grant, WebApi, default_gr
 from playground.slack_clock import Clock, RealClock
 from playground.slack_control import Parts, add_routes, full_state
 from playground.slack_delivery import ANSWER_WITHIN_S, Dispatcher, HttpReceiver
+from playground.slack_forms import Forms
 from playground.slack_limits import RateLimits
 from playground.slack_page import transcript
 from playground.slack_people import People
@@ -62,10 +63,10 @@ class SlackConfig:
 class SlackPlayground:
     """Runs while its context is open.
 
-    `people` acts as members of the workspace; `api` knows calls, faults and limits; `dispatcher` knows the
-    deliveries. Seed: team T0001 with U0ANN, U0BOB, U0EVE, the guest U0GST, the outsider U0EXT, the alert bot
-    U0ALERT and ours, U0BOT; channels C0001 #eng and C0002 #ops; a direct message with the bot for each person
-    (D0ANN for U0ANN).
+    `people` acts as members of the workspace, `forms` fills in what is opened for them; `api` knows calls,
+    faults and limits; `dispatcher` knows the deliveries. Seed: team T0001 with U0ANN, U0BOB, U0EVE, the guest
+    U0GST, the outsider U0EXT, the alert bot U0ALERT and ours, U0BOT; channels C0001 #eng and C0002 #ops; a
+    direct message with the bot for each person (D0ANN for U0ANN).
     """
 
     def __init__(self, config: SlackConfig | None = None, clock: Clock | None = None) -> None:
@@ -100,7 +101,10 @@ class SlackPlayground:
             base_url=lambda: self.url,
             kill_tokens=self.api.kill_tokens,
         )
-        self._parts = Parts(self.workspace, self.clock, self.people, self.api, self.dispatcher, self.sockets)
+        self.forms = Forms(self.workspace, self.clock, self.dispatcher)
+        self._parts = Parts(
+            self.workspace, self.clock, self.people, self.forms, self.api, self.dispatcher, self.sockets
+        )
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1)
 
     async def __aenter__(self) -> Self:

@@ -15,9 +15,9 @@ ALERT_LEVELS: Final = {"default", "info", "warning", "error", "success"}
 Problems = Iterator[str]
 
 
-def check_blocks(blocks: Sequence[Any]) -> None:
+def check_blocks(blocks: Sequence[Any], *, most: int = MAX_BLOCKS) -> None:
     """Raise what Slack would answer to `blocks`: `invalid_blocks` or `msg_blocks_too_long`."""
-    problems = list(_problems(blocks))
+    problems = list(_problems(blocks, most))
     if problems:
         raise Refused("invalid_blocks", errors=problems, response_metadata={"messages": problems})
     markdown = sum(len(block["text"]) for block in blocks if block["type"] == "markdown")
@@ -40,9 +40,23 @@ def elements_of(blocks: Sequence[Wire]) -> Iterator[tuple[Wire, Wire]]:
         yield from elements_of([part for part in inner if isinstance(part, dict)])
 
 
-def _problems(blocks: Sequence[Any]) -> Problems:
-    if len(blocks) > MAX_BLOCKS:
-        yield f"no more than {MAX_BLOCKS} items allowed"
+def text_problems(
+    value: object, limit: int, name: str, *, kinds: tuple[str, ...] = ("plain_text", "mrkdwn")
+) -> Problems:
+    """What is wrong with a text object."""
+    match value:
+        case {"type": str(kind), "text": str(text)} if kind in kinds:
+            if not text:
+                yield f"{name} must be more than 0 characters"
+            if len(text) > limit:
+                yield f"{name} must be less than {limit + 1} characters"
+        case _:
+            yield f"{name} must be a text object of type {' or '.join(kinds)}"
+
+
+def _problems(blocks: Sequence[Any], most: int) -> Problems:
+    if len(blocks) > most:
+        yield f"no more than {most} items allowed"
     for at, block in enumerate(blocks):
         for problem in _block_problems(block):
             yield f"{problem} [json-pointer:/blocks/{at}]"
@@ -67,22 +81,9 @@ def _block_problems(block: Any) -> Problems:
     yield from check(block)
 
 
-def _text(
-    value: object, limit: int, name: str, *, kinds: tuple[str, ...] = ("plain_text", "mrkdwn")
-) -> Problems:
-    match value:
-        case {"type": str(kind), "text": str(text)} if kind in kinds:
-            if not text:
-                yield f"{name} must be more than 0 characters"
-            if len(text) > limit:
-                yield f"{name} must be less than {limit + 1} characters"
-        case _:
-            yield f"{name} must be a text object of type {' or '.join(kinds)}"
-
-
 def _optional_text(block: Wire, name: str, limit: int) -> Problems:
     if block.get(name) is not None:
-        yield from _text(block[name], limit, name)
+        yield from text_problems(block[name], limit, name)
 
 
 def _string(value: object, limit: int, name: str) -> Problems:
@@ -117,7 +118,7 @@ def _section(block: Wire) -> Problems:
     yield from _optional_text(block, "text", 3000)
     yield from _optional_list(block, "fields", 10)
     for field in _items(block, "fields"):
-        yield from _text(field, 2000, "field")
+        yield from text_problems(field, 2000, "field")
     if block.get("accessory") is not None:
         yield from _element(block["accessory"])
 
@@ -126,13 +127,17 @@ def _context(block: Wire) -> Problems:
     yield from _list(block, "elements", 10)
     for element in _items(block, "elements"):
         if not isinstance(element, dict) or element.get("type") != "image":
-            yield from _text(element, 3000, "context text")
+            yield from text_problems(element, 3000, "context text")
 
 
 def _actions(block: Wire) -> Problems:
     yield from _list(block, "elements", 25)
     for element in _items(block, "elements"):
         yield from _element(element)
+    dicts = [each for each in _items(block, "elements") if isinstance(each, dict)]
+    ids = [str(each["action_id"]) for each in dicts if "action_id" in each]
+    if len(set(ids)) < len(ids):
+        yield "action_id already exists within the block"
 
 
 def _element(element: object) -> Problems:
@@ -142,13 +147,15 @@ def _element(element: object) -> Problems:
     if len(str(element.get("action_id", ""))) > 255:
         yield "action_id must be less than 256 characters"
     if element["type"] == "button":
-        yield from _text(element.get("text"), 75, "button text", kinds=("plain_text",))
+        yield from text_problems(element.get("text"), 75, "button text", kinds=("plain_text",))
         if len(str(element.get("value", ""))) > 2000:
             yield "button value must be less than 2001 characters"
+        if element.get("style", "primary") not in ("primary", "danger"):
+            yield "button style must be primary or danger"
 
 
 def _header(block: Wire) -> Problems:
-    yield from _text(block.get("text"), 150, "header", kinds=("plain_text",))
+    yield from text_problems(block.get("text"), 150, "header", kinds=("plain_text",))
 
 
 def _markdown(block: Wire) -> Problems:
@@ -177,7 +184,7 @@ def _task_card(block: Wire) -> Problems:
 
 
 def _alert(block: Wire) -> Problems:
-    yield from _text(block.get("text"), 3000, "alert text")
+    yield from text_problems(block.get("text"), 3000, "alert text")
     if str(block.get("level", "default")) not in ALERT_LEVELS:
         yield "unknown alert level"
 

@@ -12,6 +12,7 @@ from playground.slack_args import Args
 from playground.slack_clock import Clock, VirtualClock
 from playground.slack_delivery import DeliveryOptions, Dispatcher
 from playground.slack_faults import Fault
+from playground.slack_forms import Forms
 from playground.slack_page import home_page, messages_page, state_wire, transcript
 from playground.slack_people import People
 from playground.slack_socket import SocketHub
@@ -26,6 +27,7 @@ class Parts:
     workspace: Workspace
     clock: Clock
     people: People
+    forms: Forms
     api: WebApi
     dispatcher: Dispatcher
     sockets: SocketHub
@@ -66,6 +68,17 @@ async def unreact(parts: Parts, args: Args) -> Wire:
 async def click(parts: Parts, args: Args) -> Wire:
     place = (args.text("user"), args.text("channel"), args.text("ts"))
     receipt = await parts.people.click(*place, args.text("action_id"), value=args.optional("value"))
+    return {"status": receipt.status, "reason": receipt.reason}
+
+
+async def submit_form(parts: Parts, args: Args) -> Wire:
+    """`inputs` by label, into the form on top of the person's screen; with `close`, dismiss it."""
+    user = args.text("user")
+    if args.flag("close"):
+        parts.forms.close(user)
+        return {}
+    inputs = args.mapping("inputs", "invalid_arguments") or {}
+    receipt = await parts.forms.submit(user, {label: str(text) for label, text in inputs.items()})
     return {"status": receipt.status, "reason": receipt.reason}
 
 
@@ -181,6 +194,7 @@ CONTROLS: Final[Mapping[str, _Control]] = {
         react,
         say,
         stop_session,
+        submit_form,
         unfurl,
         uninstall,
         unreact,

@@ -211,6 +211,39 @@ def message_action(
     }
 
 
+def view_submission(person: Person, view: Wire, *, trigger_id: str) -> Wire:
+    """Somebody sent a form; where it was opened is not said."""
+    return {
+        "type": "view_submission",
+        "team": {"id": TEAM, "domain": "acme"},
+        "user": {
+            "id": person.id,
+            "username": person.name.lower(),
+            "name": person.name.lower(),
+            "team_id": person.team_id,
+        },
+        "api_app_id": APP,
+        "token": VERIFICATION_TOKEN,
+        "trigger_id": trigger_id,
+        "view": {
+            "previous_view_id": None,
+            "root_view_id": view["id"],
+            "app_id": APP,
+            "external_id": "",
+            "app_installed_team_id": TEAM,
+            "bot_id": "B0BOT",
+            "clear_on_close": False,
+            "notify_on_close": False,
+            "private_metadata": "",
+            "callback_id": "",
+            **view,
+        },
+        "response_urls": [],
+        "is_enterprise_install": False,
+        "enterprise": None,
+    }
+
+
 def as_json_body(payload: Wire) -> bytes:
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -15,7 +15,8 @@ from playground.slack_reading import (
     user_by_email,
     user_info,
 )
-from playground.slack_state import BOT_USER, TEAM, AgentStatus, Draft, Message
+from playground.slack_state import BOT_USER, SCREENS, TEAM, AgentStatus, Draft, Message
+from playground.slack_views import check_view
 from playground.slack_wire import Refused, Wire
 
 POST_LIMIT_CHARS: Final = 40_000
@@ -115,12 +116,17 @@ def get_reactions(call: Call) -> Done:
 
 
 def open_view(call: Call) -> Done:
-    trigger = call.args.text("trigger_id")
-    if trigger not in call.workspace.triggers:
+    trigger = call.workspace.triggers.pop(call.args.text("trigger_id"), None)
+    if trigger is None:
         raise Refused("invalid_trigger_id")
-    if call.workspace.triggers.pop(trigger) < call.now:
+    if trigger.until < call.now:
         raise Refused("expired_trigger_id")
-    return _store_view(call, f"V{len(call.workspace.views) + 1:04d}")
+    screens = call.workspace.screens.setdefault(trigger.user, [])
+    if len(screens) == SCREENS:
+        raise Refused("push_limit_reached")
+    done = _store_view(call, f"V{len(call.workspace.views) + 1:04d}")
+    screens.append(done.answer["view"]["id"])
+    return done
 
 
 def update_view(call: Call) -> Done:
@@ -233,9 +239,12 @@ def _seen(call: Call, channel: str, ts: str) -> Message:
 
 def _store_view(call: Call, view_id: str) -> Done:
     view = call.args.mapping("view", "invalid_arguments")
-    if view is None or view.get("type") not in ("modal", "home"):
+    if view is None:
         raise Refused("invalid_arguments")
-    stored = {**view, "id": view_id, "team_id": TEAM, "hash": f"{call.now:.0f}.{len(call.workspace.views)}"}
+    check_view(view)
+    blocks = [{"block_id": f"{view_id}-{at}", **block} for at, block in enumerate(view["blocks"])]
+    named = {"id": view_id, "team_id": TEAM, "hash": f"{call.now:.0f}.{len(call.workspace.views)}"}
+    stored = {**view, **named, "blocks": blocks}
     call.workspace.views[view_id] = stored
     return Done({"view": stored})
 

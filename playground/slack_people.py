@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
-from typing import Final
 
 from playground.slack_blocks import elements_of
 from playground.slack_clock import Clock
@@ -19,10 +18,17 @@ from playground.slack_events import (
     tokens_gone,
 )
 from playground.slack_responses import ResponseUrls
-from playground.slack_state import BOT_USER, Channel, ChannelKind, Draft, Message, Workspace
+from playground.slack_state import (
+    BOT_USER,
+    TRIGGER_LIFETIME_S,
+    Channel,
+    ChannelKind,
+    Draft,
+    Message,
+    Trigger,
+    Workspace,
+)
 from playground.slack_wire import Refused, Wire
-
-TRIGGER_LIFETIME_S: Final = 3.0
 
 
 class People:
@@ -108,7 +114,7 @@ class People:
             raise Refused("message_not_found")
         action = self._action(message, user, action_id, value)
         trigger_id = f"{next(self._numbers)}.trigger"
-        self._workspace.triggers[trigger_id] = self._clock.now() + TRIGGER_LIFETIME_S
+        self._workspace.triggers[trigger_id] = Trigger(user, self._clock.now() + TRIGGER_LIFETIME_S)
         payload = block_action(
             self._workspace,
             self._workspace.person(user),
@@ -124,7 +130,7 @@ class People:
         self._workspace.channel_for(channel, user)
         message = self._workspace.message(channel, ts)
         trigger_id = f"{next(self._numbers)}.trigger"
-        self._workspace.triggers[trigger_id] = self._clock.now() + TRIGGER_LIFETIME_S
+        self._workspace.triggers[trigger_id] = Trigger(user, self._clock.now() + TRIGGER_LIFETIME_S)
         payload = message_action(
             self._workspace,
             self._workspace.person(user),

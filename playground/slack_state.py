@@ -12,6 +12,10 @@ from playground.slack_wire import Refused, Wire
 TEAM: Final = "T0001"
 APP: Final = "A0001"
 BOT_USER: Final = "U0BOT"
+TRIGGER_LIFETIME_S: Final = 3.0
+SCREENS: Final = 3
+"""How many forms may lie on top of each other."""
+
 DEFAULT_SUBSCRIPTIONS: Final = frozenset(
     {
         "agent_session_stopped",
@@ -112,6 +116,14 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """The right to show one form to `user`, until a moment later."""
+
+    user: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class AgentStatus:
     """What `agents.sessions.setStatus` said last about a thread."""
 
@@ -143,7 +155,8 @@ class Workspace:
     agent_sessions: dict[tuple[str, str], AgentStatus] = field(default_factory=dict)
     thread_statuses: dict[tuple[str, str], str] = field(default_factory=dict)
     views: dict[str, Wire] = field(default_factory=dict)
-    triggers: dict[str, float] = field(default_factory=dict)
+    triggers: dict[str, Trigger] = field(default_factory=dict)
+    screens: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     _last_ts: int = 0
 

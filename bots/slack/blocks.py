@@ -44,5 +44,14 @@ def sections(lines: Sequence[str]) -> list[Block]:
     return [{"type": "section", "text": mrkdwn_text(chunk)} for chunk in chunks]
 
 
+def literal(lines: Sequence[str]) -> list[Block]:
+    """Lines in which Slack finds no markup, no emoji and nothing to escape."""
+    text = "\n".join(filter(None, lines))
+    if not text:
+        return []
+    plain = {"type": "plain_text", "text": clipped(text, SECTION_CHARS), "emoji": False}
+    return [{"type": "section", "text": plain}]
+
+
 def payload(fallback: str, blocks: Sequence[Block]) -> Payload:
     return {"text": fallback, "blocks": list(blocks)}

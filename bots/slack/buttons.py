@@ -3,6 +3,7 @@
 from typing import Final
 
 from core.ids import ElicitationId
+from core.pulls import PullAction
 
 STOP_ACTION: Final = "stop"
 CHOICE_ACTION: Final = "choice"
@@ -10,6 +11,12 @@ CHOICE_ACTION: Final = "choice"
 
 OPEN_ACTION: Final = "open"
 """Begins the action id of a link button: Slack reports its click too, and nothing is to be done."""
+
+PULL_ACTION: Final = "pull"
+"""Begins the action id of a button of a pull request's card: its action follows, its value is the card."""
+
+CONFIRM_ACTION: Final = "confirm"
+"""The same for the button with which one person confirms it."""
 
 _QUESTION: Final = "question:"
 
@@ -24,3 +31,16 @@ def asked_in(block_id: str) -> ElicitationId | None:
     if not block_id.startswith(_QUESTION):
         return None
     return ElicitationId(block_id.removeprefix(_QUESTION))
+
+
+def pull_button(action: PullAction, *, confirms: bool = False) -> str:
+    """The action id of a button that acts on a pull request."""
+    return f"{CONFIRM_ACTION if confirms else PULL_ACTION}/{action.value}"
+
+
+def pull_action(action_id: str) -> tuple[PullAction, bool] | None:
+    """The opposite of `pull_button`: the action, and whether it is confirmed; None for any other button."""
+    begin, _, name = action_id.partition("/")
+    if begin not in (PULL_ACTION, CONFIRM_ACTION) or name not in list(PullAction):
+        return None
+    return PullAction(name), begin == CONFIRM_ACTION

@@ -12,11 +12,12 @@ from bots.slack.blocks import (
     Block,
     button,
     context,
+    literal,
     payload,
     plain_text,
     sections,
 )
-from bots.slack.buttons import CHOICE_ACTION, OPEN_ACTION, STOP_ACTION, question_block
+from bots.slack.buttons import CHOICE_ACTION, OPEN_ACTION, STOP_ACTION, pull_button, question_block
 from bots.slack.events import user_of
 from bots.slack.markup import escape, link, markdown, mrkdwn, safe_url
 from core.activities import Author, Elicitation, IssueLinked, Option, PlanStep, StepStatus
@@ -26,10 +27,21 @@ from core.mirror.cards import (
     FailureItem,
     NoticeItem,
     ProgressCard,
+    PullItem,
     QuestionItem,
     QuoteItem,
 )
 from core.mirror.prose import clipped_as
+from core.mirror.pulls import (
+    VIEW_DIFF,
+    actions_of,
+    diff_of,
+    headline,
+    lines_of,
+    stale_line,
+    state_of,
+)
+from core.mirror.pulls import summary_of as pull_summary
 from core.mirror.split import split_markdown
 from core.mirror.words import (
     CHOOSE,
@@ -55,7 +67,7 @@ from core.mirror.words import (
     title_of,
     where_of,
 )
-from core.ports import Payload, PrivateLink
+from core.ports import Payload, PrivateButton, PrivateLink
 
 MARKDOWN_CHARS: Final = 11_000
 """Slack takes 12,000 in the markdown blocks of a message; some room is left for what it adds."""
@@ -85,15 +97,21 @@ def render(item: ChatItem) -> list[Payload]:
             return [_prose(quoted(author, body))]
         case NoticeItem(body=body):
             return [_prose(body)]
+        case PullItem():
+            return [_pull(item)]
 
 
-def whispered(text: str, link: PrivateLink | None = None) -> Payload:
+def whispered(text: str, link: PrivateLink | None = None, buttons: Sequence[PrivateButton] = ()) -> Payload:
     """A message for one person; the link is a button that leads away."""
     message = _prose(text)
-    if link is None or not safe_url(link.url):
+    elements = [
+        button(pull_button(each.action, confirms=True), each.label, value=each.card) for each in buttons
+    ]
+    if link is not None and safe_url(link.url):
+        elements.append(button(OPEN_ACTION, link.label, url=link.url))
+    if not elements:
         return message
-    opened = button(OPEN_ACTION, link.label, url=link.url)
-    return payload(message["text"], [*message["blocks"], {"type": "actions", "elements": [opened]}])
+    return payload(message["text"], [*message["blocks"], {"type": "actions", "elements": elements}])
 
 
 def _running(card: ProgressCard) -> Payload:
@@ -212,3 +230,19 @@ def _menu(options: Sequence[Option]) -> list[Block]:
             "options": entries,
         }
     ]
+
+
+def _pull(item: PullItem) -> Payload:
+    fallback, facts = clipped_as(escape, pull_summary(item), FALLBACK_CHARS), item.shown.facts
+    if item.shown.is_stale:
+        return payload(fallback, literal([stale_line(item.shown)]))
+    leads = f"{link(facts.url, headline(facts))} · {escape(state_of(facts))}"
+    url = safe_url(diff_of(facts))
+    elements = [button(OPEN_ACTION, VIEW_DIFF, url=url)] if url else []
+    elements += [
+        button(pull_button(action), label, value=item.shown.card) for action, label in actions_of(item)
+    ]
+    blocks = [*sections([leads]), *literal(lines_of(item))]
+    if elements:
+        blocks.append({"type": "actions", "elements": elements})
+    return payload(fallback, blocks)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bots.teams.buttons import WORDS, Answer, Ask, Start
+from bots.teams.buttons import WORDS, Answer, Ask, Review, Reviewed, Start
 from bots.teams.cards import Element, attached, card, prose, submit, text_field
 from bots.teams.markup import markdown
 from core.mirror.prose import clipped
+from core.mirror.pulls import CHANGES_FIELD, CHANGES_HINT, CHANGES_MISSING, CHANGES_SEND, CHANGES_TITLE
 
 Body = Mapping[str, Any]
 
@@ -52,6 +53,13 @@ def answer_form(asked: Ask, *, nonce: str) -> Body:
     )
     sent = submit("Answer", Answer(nonce=f"answer/{nonce}", question=asked.question))
     return _form(ANSWER_TITLE, card([*prose(markdown(asked.about)), field], [sent]))
+
+
+def changes_form(asked: Review, *, nonce: str) -> Body:
+    """Where somebody asks for changes to a pull request."""
+    field = text_field(WORDS, CHANGES_FIELD, placeholder=CHANGES_HINT, missing=CHANGES_MISSING)
+    sent = submit(CHANGES_SEND, Reviewed(nonce=f"reviewed/{nonce}", card=asked.card))
+    return _form(CHANGES_TITLE, card([field], [sent]))
 
 
 def start_form(author: str, text: str, *, nonce: str) -> Body:

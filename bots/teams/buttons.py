@@ -2,7 +2,7 @@
 
 The same data goes along with an Action.Execute, an Action.Submit and a form: `{"threadline": {...}}`, with
 the values of input fields beside it. `nonce` names one press for ever, however often Teams repeats it and
-under whatever id.
+under whatever id; only what may well be pressed again (`Act`) is told apart by Teams' own id.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.ids import ElicitationId, TurnId
+from core.pulls import PullAction
 
 OURS: Final = "threadline"
 PICKED: Final = "picked"
@@ -73,7 +74,30 @@ class Start(_Data):
     do: Literal["start"] = "start"
 
 
-Data = Stop | Choose | Pick | Ask | Answer | Start
+class Act(_Data):
+    """Do something with the pull request that the card shows; `sure`: the person confirms it."""
+
+    card: str
+    action: PullAction
+    sure: bool = False
+    do: Literal["act"] = "act"
+
+
+class Review(_Data):
+    """Open the form in which somebody asks for changes."""
+
+    card: str
+    do: Literal["review"] = "review"
+
+
+class Reviewed(_Data):
+    """The form for changes was sent."""
+
+    card: str
+    do: Literal["reviewed"] = "reviewed"
+
+
+Data = Stop | Choose | Pick | Ask | Answer | Start | Act | Review | Reviewed
 
 _DATA: TypeAdapter[Data] = TypeAdapter(Annotated[Data, Field(discriminator="do")])
 
@@ -100,6 +124,14 @@ def pick(question: ElicitationId, gives: Sequence[str]) -> Pick:
 
 def ask(question: ElicitationId, about: str) -> Ask:
     return Ask(nonce=f"ask/{question}", question=question, about=about)
+
+
+def act(card: str, action: PullAction, *, sure: bool = False) -> Act:
+    return Act(nonce=f"{'sure' if sure else 'act'}/{card}/{action}", card=card, action=action, sure=sure)
+
+
+def review(card: str) -> Review:
+    return Review(nonce=f"review/{card}", card=card)
 
 
 def wire(data: Data) -> dict[str, Any]:

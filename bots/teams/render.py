@@ -25,10 +25,21 @@ from core.mirror.cards import (
     FailureItem,
     NoticeItem,
     ProgressCard,
+    PullItem,
     QuestionItem,
     QuoteItem,
 )
 from core.mirror.prose import clipped
+from core.mirror.pulls import (
+    VIEW_DIFF,
+    actions_of,
+    diff_of,
+    headline,
+    lines_of,
+    stale_line,
+    state_of,
+)
+from core.mirror.pulls import summary_of as pull_summary
 from core.mirror.split import split_markdown
 from core.mirror.words import (
     CHOOSE,
@@ -55,6 +66,7 @@ from core.mirror.words import (
     where_of,
 )
 from core.ports import Payload
+from core.pulls import PullAction
 
 TEXT_CHARS: Final = 20_000
 """Of one part of an answer. Each may be two units of UTF-16, or two characters in JSON: 80 KB of 100."""
@@ -103,6 +115,8 @@ def render(item: ChatItem) -> list[Payload]:
             return [_prose(quoted(author, body))]
         case NoticeItem(body=body):
             return [_prose(body)]
+        case PullItem():
+            return [_pull(item)]
 
 
 def _running(item: ProgressCard) -> Payload:
@@ -236,3 +250,27 @@ def _menu(
         gives = [option.value for option in fitting]
     listed = choices(buttons.PICKED, titles, multiple=question.multiple, placeholder=CHOOSE, missing=_MISSING)
     return [listed], [execute(ANSWER, buttons.pick(question.id, gives)), other]
+
+
+def _pull(item: PullItem) -> Payload:
+    facts, summary = item.shown.facts, pull_summary(item)
+    if item.shown.is_stale:
+        return payload(summary, card([line([run(literal(stale_line(item.shown)), **_SUBTLE)])]))
+    leads = [
+        linked(literal(headline(facts)), facts.url, weight="Bolder"),
+        run(f" · {state_of(facts)}", **_SUBTLE),
+    ]
+    body = [line(leads), *(line([run(literal(each))]) for each in lines_of(item))]
+    url = safe_url(diff_of(facts))
+    opened = [open_url(VIEW_DIFF, url)] if url else []
+    return payload(summary, card(body, [*opened, *_pull_buttons(item)]))
+
+
+def _pull_buttons(item: PullItem) -> list[Action]:
+    id = item.shown.card
+    return [
+        form_button(title, buttons.review(id))
+        if action is PullAction.REQUEST_CHANGES
+        else execute(title, buttons.act(id, action))
+        for action, title in actions_of(item)
+    ]

@@ -1,16 +1,19 @@
 """What one person alone is shown. Pure."""
 
-from bots.teams.cards import card, open_url, payload, prose
+from collections.abc import Sequence
+
+from bots.teams.buttons import act
+from bots.teams.cards import card, execute, open_url, payload, prose
 from bots.teams.markup import safe_url
 from bots.teams.render import render
 from core.mirror.cards import NoticeItem
-from core.ports import Payload, PrivateLink
+from core.ports import Payload, PrivateButton, PrivateLink
 
 
-def whispered(text: str, link: PrivateLink | None = None) -> Payload:
+def whispered(text: str, link: PrivateLink | None = None, buttons: Sequence[PrivateButton] = ()) -> Payload:
     """A message for one person; the link is a button that leads away."""
     message = render(NoticeItem(text))[0]
-    url = safe_url(link.url) if link else None
-    if link is None or url is None:
-        return message
-    return payload(text, card(prose(message["text"]), [open_url(link.label, url)]))
+    actions = [execute(each.label, act(each.card, each.action, sure=True)) for each in buttons]
+    if link is not None and (url := safe_url(link.url)):
+        actions.append(open_url(link.label, url))
+    return payload(text, card(prose(message["text"]), actions)) if actions else message

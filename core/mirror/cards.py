@@ -12,6 +12,8 @@ from core.activities import (
     IssueLinked,
     Outcome,
     PlanStep,
+    PullActed,
+    PullShown,
     Routed,
 )
 from core.ids import TurnId
@@ -81,7 +83,21 @@ class NoticeItem:
     body: str
 
 
-ChatItem = ProgressCard | AnswerItem | FailureItem | QuestionItem | QuoteItem | NoticeItem
+@dataclass(frozen=True, slots=True)
+class PullItem:
+    """The session's pull request; a stale one is a line without buttons.
+
+    Attributes:
+        acts: What people did with it, as far as we know who they are in chat.
+        unseen: Those of them that `shown` may not know of yet.
+    """
+
+    shown: PullShown
+    acts: tuple[PullActed, ...] = ()
+    unseen: tuple[PullActed, ...] = ()
+
+
+ChatItem = ProgressCard | AnswerItem | FailureItem | QuestionItem | QuoteItem | NoticeItem | PullItem
 
 Render = Callable[[ChatItem], Sequence[Payload]]
 """A surface's pure renderer. More than one payload only for long answers; an edited item is always one."""

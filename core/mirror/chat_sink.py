@@ -1,7 +1,6 @@
 """Shows a session's log in a chat thread: one progress card per turn, everything final as its own message."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +12,7 @@ from core.activities import (
     Author,
     Blocked,
     Blocker,
+    ConfirmAsked,
     Denied,
     Elicitation,
     Entry,
@@ -22,6 +22,8 @@ from core.activities import (
     Logged,
     Notice,
     Prompt,
+    PullActed,
+    PullShown,
     Response,
     Thought,
     TurnEnded,
@@ -29,15 +31,25 @@ from core.activities import (
 )
 from core.errors import DeliveryError, Refused
 from core.ids import MessageRef, ThreadRef, TurnId
+from core.mirror.anchors import Anchor, anchoring, known_of, remembered
 from core.mirror.budget import Limit
-from core.mirror.cards import AnswerItem, ChatItem, FailureItem, NoticeItem, QuestionItem, QuoteItem, Render
+from core.mirror.cards import (
+    AnswerItem,
+    ChatItem,
+    FailureItem,
+    NoticeItem,
+    PullItem,
+    QuestionItem,
+    QuoteItem,
+    Render,
+)
 from core.mirror.queue import Form, Priority, Skip, Snapshot, Solid
 from core.mirror.sink import Delivered, Memory, Op, View
 from core.mirror.story import UNTOLD, Story
-from core.ports import ChatSurface, Linker, Payload, PrivateLink, Whisperer
+from core.ports import ChatSurface, Linker, Payload, PrivateButton, PrivateLink, Whisperer
+from core.pulls import PullAction
 
 CARD_INTERVAL_S = 2.0
-CARDS_KEPT = 5
 LINK_ACCOUNT = "Link account"
 RUNS_BY_ITSELF = "What you ask for then runs by itself. The link is for you only, and counts for an hour."
 PASSING_FATES = frozenset({Fate.QUEUED, Fate.DELIVERED})
@@ -67,19 +79,11 @@ _CARD_PRIORITIES: Mapping[type, Priority] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """What a message of ours stands for, so that it can be edited later: a turn's card or a question."""
-
-    kind: str
-    id: str
-
-
 class ChatSink:
     """A projection into the threads of one chat surface.
 
-    Chat platforms take no id of ours for a new message. A post whose outcome is unknown is therefore repeated
-    with `again`, and only where the surface can read its thread back is it certainly not there twice.
+    Chat platforms take no id of ours for a new message. A post whose outcome is unknown is therefore told to
+    be one with `again`: the surface finds the message, or says that it may be there.
     """
 
     def __init__(
@@ -102,21 +106,19 @@ class ChatSink:
         match logged.entry:
             case Blocked(code=code) if code in UNTOLD:
                 return Skip()
-            case FateChanged(message=message, fate=fate):
-                if str(message.thread) != view.target:
-                    return Skip()
-                # Urgent, so that a reaction never waits for the card before it.
-                slot, passing = f"fate:{message.id}", fate in PASSING_FATES
-                return Snapshot(slot, 0.0, Priority.PROMPT, urgent=True, passing=passing)
+            case FateChanged() as change:
+                return _fate_form(change, view)
             case Prompt(author=author):
                 return Skip() if author.surface == self.name else Solid(Priority.PROMPT)
             case Response() | Error():
                 return Solid(Priority.TERMINAL, urgent=True)
             case Elicitation():
                 return Solid(Priority.ELICITATION, urgent=True)
-            case Notice() | AuthGiven() | Denied() if not self._is_told(logged.entry, view):
+            case PullShown() | PullActed() as news:
+                return _pull_form(news, story)
+            case Notice() | AuthGiven() | Denied() | ConfirmAsked() if not self._is_told(logged.entry, view):
                 return Skip()
-            case TurnStarted() | Answered() | Notice() | AuthAsked() | Denied():
+            case TurnStarted() | Answered() | Notice() | AuthAsked() | Denied() | ConfirmAsked():
                 # Somebody just wrote or clicked, and looks for an effect.
                 return Solid(Priority.PROMPT, urgent=True)
             case TurnEnded(turn=turn):
@@ -124,13 +126,13 @@ class ChatSink:
             case _:  # All the rest shows in the card of the turn that is on.
                 return _card_form(story.turn, logged.entry)
 
-    def _is_told(self, entry: Notice | AuthGiven | Denied, view: View) -> bool:
+    def _is_told(self, entry: Notice | AuthGiven | Denied | ConfirmAsked, view: View) -> bool:
         match entry:
             case Notice(surface=surface):
                 return surface in ("", self.name)
             case AuthGiven():
                 return False  # What was waited for shows it.
-            case Denied(thread=thread):
+            case Denied(thread=thread) | ConfirmAsked(thread=thread):
                 return str(thread) == view.target
 
     def op(self, entries: Sequence[Logged], story: Story, view: View) -> Op | None:
@@ -145,10 +147,12 @@ class ChatSink:
                 return self._post(QuestionItem(question), newest, view, anchor=anchor)
             case TurnStarted(turn=turn) | TurnEnded(turn=turn):
                 return self._card(turn, newest, story, view)
+            case PullShown() | PullActed() as news:
+                return self._pull(news, newest, story, view)
             case AuthAsked() as asked:
                 return self._ask_to_link(asked, newest, view)
-            case Denied(person=person, body=body):
-                return self._whisper(person, body, view)
+            case Denied() | ConfirmAsked() as told:
+                return self._whisper(told.person, _private_words(told), view, buttons=_private_buttons(told))
             case entry if (item := _item(entry, story)) is not None:
                 return self._post(item, newest, view)
             case _:
@@ -172,19 +176,7 @@ class ChatSink:
                 return Delivered()  # Not the id: it is a message of theirs, not of ours.
 
     def remember(self, memory: Memory, op: Op, delivered: Delivered | None) -> Memory:
-        call = op.call
-        if call["do"] == "react":
-            return memory if delivered is None else _with_fate(memory, call)
-        if call["anchor"] is None:
-            return memory
-        kind, id = call["anchor"]
-        known = dict(memory.get(kind, {}))
-        was = known.pop(id, None)
-        if call["closes"]:
-            return {**memory, kind: known}
-        known[id] = _anchored(was, delivered)
-        # JSON keeps the order of insertion: the oldest goes first.
-        return {**memory, kind: dict(list(known.items())[-CARDS_KEPT:])}
+        return remembered(memory, op.call, delivered)
 
     def limit(self, cost: str) -> Limit:
         return self._limits[cost.partition(":")[0]]
@@ -212,7 +204,7 @@ class ChatSink:
             "do": "post",
             "key": f"{view.session}/{self.name}/{logged.key}/{view.part}",
             "payload": payloads[view.part],
-            **_anchoring(anchor),
+            **anchoring(anchor),
         }
         cost = self._charge("post", thread_of(view.target))
         return Op(cost, call, more=view.part + 1 < len(payloads))
@@ -226,19 +218,32 @@ class ChatSink:
             call = {"do": "post", "key": f"{view.session}/{self.name}/{logged.key}/0"}
             payload = self._render(NoticeItem(line))[0]
             cost = self._charge("post", thread_of(view.target))
-            return Op(cost, {**call, "payload": payload, **_anchoring(None)}, more=is_here)
+            return Op(cost, {**call, "payload": payload, **anchoring(None)}, more=is_here)
         return self._whisper(asked.person, asked.body, view, provider=asked.provider) if is_here else None
 
-    def _whisper(self, to: Author, body: str, view: View, *, provider: str | None = None) -> Op:
+    def _whisper(
+        self,
+        to: Author,
+        body: str,
+        view: View,
+        *,
+        provider: str | None = None,
+        buttons: Sequence[Sequence[str]] = (),
+    ) -> Op:
         call = {"do": "whisper", "to": [to.surface, to.id, to.name], "body": body, "provider": provider}
-        return Op(self._charge("post", thread_of(view.target)), {**call, **_anchoring(None)})
+        cost = self._charge("post", thread_of(view.target))
+        return Op(cost, {**call, "buttons": [*map(list, buttons)], **anchoring(None)})
 
     async def _tell_privately(self, thread: ThreadRef, call: Mapping[str, Any]) -> None:
         if not isinstance(self._surface, Whisperer):
             raise Refused(f"{self.name} shows nothing to one person alone")
         person, provider = Author(*call["to"]), call["provider"]
         if provider is None:
-            await self._surface.whisper(thread, person, call["body"])
+            buttons = [
+                PrivateButton(label, card, PullAction(action))
+                for label, card, action in call.get("buttons", ())
+            ]
+            await self._surface.whisper(thread, person, call["body"], buttons=buttons)
             return
         if self._linker is None:
             raise Refused(f"nobody can link an account at {provider} here")
@@ -250,23 +255,39 @@ class ChatSink:
     def _card(self, turn: TurnId | None, logged: Logged, story: Story, view: View) -> Op | None:
         if turn is None or turn not in story.cards:
             return None
-        card, anchor = story.cards[turn], Anchor("cards", turn)
-        shown = view.memory.get("cards", {}).get(turn)
+        return self._keep(story.cards[turn], Anchor("cards", turn), logged, view)
+
+    def _pull(self, news: PullShown | PullActed, logged: Logged, story: Story, view: View) -> Op | None:
+        shown = news if isinstance(news, PullShown) else story.pull
         if shown is None:
-            return self._post(card, logged, view, anchor)
-        if shown["id"] is None:
             return None
-        fresh = None if shown["renewed"] else f"{view.session}/{self.name}/{logged.key}/fresh"
-        return self._replace(shown["id"], self._render(card)[0], anchor, view, fresh=fresh)
+        anchor = Anchor("pulls", shown.turn or "")
+        if shown.is_stale:
+            return self._end(PullItem(shown), anchor, view)
+        return self._keep(PullItem(shown, story.acts, story.unseen_acts), anchor, logged, view)
+
+    def _keep(self, item: ChatItem, anchor: Anchor, logged: Logged, view: View) -> Op | None:
+        """Post what is not there yet, else edit it in place."""
+        known = known_of(view.memory, anchor)
+        if known is None:
+            return self._post(item, logged, view, anchor)
+        if known["id"] is None:
+            return None
+        fresh = None if known["renewed"] else f"{view.session}/{self.name}/{logged.key}/fresh"
+        return self._replace(known["id"], self._render(item)[0], anchor, view, fresh=fresh)
 
     def _close_question(self, answered: Answered, story: Story, view: View) -> Op | None:
-        shown = view.memory.get("questions", {}).get(answered.elicitation)
         question = story.questions.get(answered.elicitation)
-        if question is None or shown is None or shown["id"] is None:
+        if question is None:
             return None
-        payload = self._render(QuestionItem(question, answered))[0]
-        anchor = Anchor("questions", answered.elicitation)
-        return self._replace(shown["id"], payload, anchor, view, closes=True)
+        return self._end(QuestionItem(question, answered), Anchor("questions", question.id), view)
+
+    def _end(self, item: ChatItem, anchor: Anchor, view: View) -> Op | None:
+        """Edit it for the last time; None if nobody has seen it, or somebody removed it."""
+        known = known_of(view.memory, anchor)
+        if known is None or known["id"] is None:
+            return None
+        return self._replace(known["id"], self._render(item)[0], anchor, view, closes=True)
 
     def _replace(
         self,
@@ -280,7 +301,7 @@ class ChatSink:
     ) -> Op:
         call = {"do": "edit", "message": message, "payload": payload, "fresh": fresh}
         cost = self._charge("edit", thread_of(view.target))
-        return Op(cost, {**call, **_anchoring(anchor, closes=closes)})
+        return Op(cost, {**call, **anchoring(anchor, closes=closes)})
 
     def _react(self, message: MessageRef, fate: Fate, view: View) -> Op | None:
         last: str | None = view.memory.get("fates", {}).get(message.id)
@@ -314,6 +335,30 @@ def _item(entry: Entry, story: Story) -> ChatItem | None:
             return None
 
 
+def _private_words(told: Denied | ConfirmAsked) -> str:
+    if isinstance(told, Denied):
+        return told.body
+    return f"{told.body} Write `{told.word}` in the thread to confirm it."
+
+
+def _private_buttons(told: Denied | ConfirmAsked) -> Sequence[Sequence[str]]:
+    return [(told.label, told.card, told.action.value)] if isinstance(told, ConfirmAsked) else []
+
+
+def _fate_form(change: FateChanged, view: View) -> Form:
+    if str(change.message.thread) != view.target:
+        return Skip()
+    # Urgent, so that a reaction never waits for the card before it.
+    slot, passing = f"fate:{change.message.id}", change.fate in PASSING_FATES
+    return Snapshot(slot, 0.0, Priority.PROMPT, urgent=True, passing=passing)
+
+
+def _pull_form(news: PullShown | PullActed, story: Story) -> Form:
+    """One message below each turn's answer; what people do with it changes the newest."""
+    shown = news if isinstance(news, PullShown) else story.pull
+    return Snapshot(f"pull:{shown.turn}", CARD_INTERVAL_S, Priority.PROMPT) if shown else Skip()
+
+
 def _card_form(turn: TurnId | None, entry: Entry) -> Form:
     if turn is None:
         return Skip()
@@ -321,26 +366,5 @@ def _card_form(turn: TurnId | None, entry: Entry) -> Form:
     return Snapshot(f"card:{turn}", CARD_INTERVAL_S, priority)
 
 
-def _anchoring(anchor: Anchor | None, *, closes: bool = False) -> dict[str, object]:
-    return {"anchor": None if anchor is None else [anchor.kind, anchor.id], "closes": closes}
-
-
 def _fate(value: str | None) -> Fate | None:
     return None if value is None else Fate(value)
-
-
-def _with_fate(memory: Memory, call: Mapping[str, Any]) -> Memory:
-    fates = {id: fate for id, fate in memory.get("fates", {}).items() if id != call["message"]}
-    if call["add"] not in (None, Fate.DONE):
-        fates[call["message"]] = call["add"]
-    return {**memory, "fates": fates}
-
-
-def _anchored(was: Mapping[str, Any] | None, delivered: Delivered | None) -> dict[str, object]:
-    """What is known of a card or question after a post or an edit of it."""
-    if was is None:
-        return {"id": None if delivered is None else delivered.id, "renewed": False}
-    if delivered is None:
-        # Refused once: the payload may be at fault. Refused again: nobody wants the card there.
-        return {"id": None if was["renewed"] else was["id"], "renewed": True}
-    return {"id": delivered.id, "renewed": was["renewed"] or delivered.id != was["id"]}

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from core.activities import Author, Blocked, Blocker, Entry, Unblocked
+from core.activities import Author, Blocked, Blocker, Entry, Notice, Unblocked
 from core.composer import line_of
 from core.errors import DeliveryError, Refused, StoreUnavailable, TargetGone, Throttled, TryLater
 from core.ids import EntryKey, MessageRef, SessionId, ThreadRef
@@ -133,11 +133,13 @@ class ThreadOpenings:
         try:
             thread = await self._thread(opening)
         except (TryLater, Throttled) as error:
+            if opening.tried_at is None and not error.maybe_done:
+                await self._store.untried(opening.session)
             await self._postpone(opening, error)
             return
         except (Refused, TargetGone) as error:
             log.warning("thread not opened", extra=_about(opening, error))
-            await self._tell(opening, "gone", gone(opening.place))
+            await self._tell_gone(opening)
             await self._store.give_up(opening.session)
             self._troubles.pop(opening.session, None)
             return
@@ -192,11 +194,22 @@ class ThreadOpenings:
         if trouble is not None and trouble.told:
             await self._tell(opening, "over", Unblocked(code=Blocker.CHAT_THROTTLED))
 
-    async def _tell(self, opening: Opening, what: str, entry: Entry) -> None:
-        """In the turn that is open; after it, Linear would take a word for the start of another one."""
+    async def _tell_gone(self, opening: Opening) -> None:
+        told = gone(opening.place)
+        if not await self._tell(opening, "gone", told):
+            key = EntryKey(f"opening/{opening.after}/gone/reply")
+            await self._sessions.say(opening.session, key, Notice(body=told.body, surface="linear"))
+            self._wake_mirror(opening.session)
+
+    async def _tell(self, opening: Opening, what: str, entry: Entry) -> bool:
+        """In the turn that is open, and whether there is one.
+
+        After it, Linear would take a word for the start of another one; a reply it does not.
+        """
         key = EntryKey(f"opening/{opening.after}/{what}")
-        await self._sessions.apply(opening.session, Noted(key, entry), epoch=None)
+        effects = await self._sessions.apply(opening.session, Noted(key, entry), epoch=None)
         self._wake_mirror(opening.session)
+        return bool(effects)
 
 
 def began(issue: TrackedIssue, by: Author | None) -> str:
@@ -207,7 +220,10 @@ def began(issue: TrackedIssue, by: Author | None) -> str:
 
 def gone(place: str) -> Blocked:
     """What people in Linear are told; the work goes on."""
-    body = f"I cannot open a thread in {place}, where this team's sessions are shown; I go on here."
+    body = (
+        f"I cannot open a thread in {place}, where this team's sessions are shown; I go on here. "
+        "Whoever runs me should look at `[[teams]]` in threadline.toml, and whether I am in that channel."
+    )
     return Blocked(code=Blocker.CHAT_GONE, body=body)
 
 

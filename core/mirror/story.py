@@ -48,6 +48,8 @@ LASTING_KINDS = frozenset(
         "unblocked",
         "elicitation",
         "answered",
+        "pull",
+        "pullActed",
     }
 )
 """Kinds that matter to later turns: these, and everything since the current turn began, give its card."""
@@ -56,6 +58,7 @@ LASTING_KINDS = frozenset(
 UNTOLD = frozenset({Blocker.CHAT_THROTTLED, Blocker.CHAT_GONE})
 
 DOING_LIMIT_CHARS = 200
+ACTS_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,9 @@ class Story:
         began: When the newest turn started.
         blocked: What work waits for, oldest first.
         questions: Every question that was asked.
+        pull: The pull request as it was shown last; `pull_before` the time before that.
+        acts: What people did with it lately. `acts_between`: from the time before to the last.
+            `unseen_acts`: since then.
     """
 
     cards: Mapping[TurnId, ProgressCard] = field(default_factory=dict)
@@ -80,6 +86,11 @@ class Story:
     cost_usd: float | None = None
     blocked: tuple[Blocked, ...] = ()
     questions: Mapping[ElicitationId, Elicitation] = field(default_factory=dict)
+    pull: PullShown | None = None
+    pull_before: PullShown | None = None
+    acts: tuple[PullActed, ...] = ()
+    acts_between: tuple[PullActed, ...] = ()
+    unseen_acts: tuple[PullActed, ...] = ()
 
     @property
     def card(self) -> ProgressCard | None:
@@ -106,6 +117,11 @@ def _told(story: Story, logged: Logged) -> Story:
             story = replace(story, routed=routed)
         case Blocked() | Unblocked() as change:
             story = replace(story, blocked=_blocked(story.blocked, change))
+        case PullShown(is_stale=False) as shown:
+            story = _shown(story, shown)
+        case PullActed() as act:
+            acts = (*story.acts, act)[-ACTS_KEPT:]
+            story = replace(story, acts=acts, unseen_acts=(*story.unseen_acts, act))
         case _:  # The rest changes the card only.
             pass
     return _progress(story, logged)
@@ -133,6 +149,11 @@ def _end(story: Story, ended: TurnEnded) -> Story:
         )
     turn = None if story.turn == ended.turn else story.turn
     return replace(story, cards=cards, turn=turn, cost_usd=cost_usd)
+
+
+def _shown(story: Story, shown: PullShown) -> Story:
+    acts = story.unseen_acts
+    return replace(story, pull=shown, pull_before=story.pull, acts_between=acts, unseen_acts=())
 
 
 def _blocked(blocked: tuple[Blocked, ...], change: Blocked | Unblocked) -> tuple[Blocked, ...]:
@@ -189,8 +210,6 @@ def _line(entry: Entry) -> str | None:
             return f"Response: {body}"
         case Error(code=code, body=body):
             return f"Error ({code}): {body}"
-        case PullActed(body=body):
-            return body
         case (
             Thought()
             | Action()
@@ -208,6 +227,7 @@ def _line(entry: Entry) -> str | None:
             | AuthGiven()
             | Denied()
             | PullShown()
+            | PullActed()
             | ConfirmAsked()
         ):
             return None

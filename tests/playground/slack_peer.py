@@ -67,10 +67,11 @@ class Received:
 
 @dataclass(slots=True)
 class RecordingApp:
-    """Answers each request with the next of `statuses` (then 200) and remembers it."""
+    """Answers each request with the next of `statuses` (then 200) and `answers` (then none); remembers it."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
     answer_headers: dict[str, str] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
     called: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,7 +83,8 @@ class RecordingApp:
         self.called.set()
         status = self.statuses.pop(0) if self.statuses else 200
         challenge = json.loads(body).get("challenge") if body.startswith(b"{") else None
-        return web.Response(status=status, text=challenge or "", headers=self.answer_headers)
+        answer = self.answers.pop(0) if self.answers else ""
+        return web.Response(status=status, text=challenge or answer, headers=self.answer_headers)
 
     def types(self) -> list[str]:
         return [received.event["type"] for received in self.received]

@@ -20,13 +20,16 @@ from core.mirror.cards import (
     FailureItem,
     NoticeItem,
     ProgressCard,
+    PullItem,
     QuestionItem,
     QuoteItem,
 )
+from core.mirror.pulls import summary_of
 from core.ports import Payload
 from core.store.database import Database
 from core.store.tables import events, metadata, sessions
 from linear.errors import AlreadyExists, Transient
+from linear.model import ExternalLink
 from linear.sansio import Quota
 
 T0 = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -140,6 +143,7 @@ class FakeLinear:
         self.activities: dict[str, tuple[str, Mapping[str, object], bool]] = {}
         self.signals: list[Mapping[str, object]] = []
         self.plans: list[Sequence[Mapping[str, str]]] = []
+        self.links: dict[str, str] = {}
         self.calls = 0
         self.quota: Quota | None = None
 
@@ -161,10 +165,18 @@ class FakeLinear:
             self.signals.append(signal_metadata)
         self._arrive()
 
-    async def update_session(self, id: str, *, plan: Sequence[Mapping[str, str]] | None = None) -> object:
+    async def update_session(
+        self,
+        id: str,
+        *,
+        plan: Sequence[Mapping[str, str]] | None = None,
+        added_external_urls: Sequence[ExternalLink] | None = None,
+    ) -> object:
         self._leave()
         if plan is not None and [*self.plans[-1:]] != [plan]:
             self.plans.append(plan)
+        for link in added_external_urls or ():
+            self.links[link.url] = link.label
         self._arrive()
         return None
 
@@ -227,6 +239,8 @@ def render(item: ChatItem) -> Sequence[Payload]:
             return [{"text": f"{said_by(author)}: {body}"}]
         case NoticeItem(body=body):
             return [{"text": body}]
+        case PullItem():
+            return [{"text": summary_of(item)}]
 
 
 class JumpingClock:

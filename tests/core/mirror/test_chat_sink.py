@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 
 from core.activities import (
@@ -26,11 +28,12 @@ from core.activities import (
 )
 from core.errors import Refused
 from core.ids import ElicitationId, MessageRef, ThreadRef, TurnId
-from core.mirror.chat_sink import CARDS_KEPT, SLACK_LIMITS, ChatSink, thread_of
+from core.mirror.anchors import CARDS_KEPT
+from core.mirror.chat_sink import SLACK_LIMITS, ChatSink, thread_of
 from core.mirror.queue import Form, Priority, Skip, Snapshot, Solid
 from core.mirror.sink import Delivered, Memory, Op, View
 from core.mirror.story import fold
-from core.ports import PrivateLink
+from core.ports import PrivateButton, PrivateLink
 from tests.core.mirror.fakes import ANN, EVE, SESSION, THREAD, FakeSurface, log_of, render
 
 TURN = TurnId("t1")
@@ -224,7 +227,12 @@ class Whispering(FakeSurface):
         self.whispers: list[tuple[str, str, str, PrivateLink | None]] = []
 
     async def whisper(
-        self, thread: ThreadRef, to: Author, text: str, link: PrivateLink | None = None
+        self,
+        thread: ThreadRef,
+        to: Author,
+        text: str,
+        link: PrivateLink | None = None,
+        buttons: Sequence[PrivateButton] = (),
     ) -> None:
         self.whispers.append((str(thread), to.id, text, link))
 

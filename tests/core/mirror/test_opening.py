@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.activities import Author, Blocked, Blocker, Entry, Outcome, Response, Unblocked
+from core.activities import Author, Blocked, Blocker, Entry, Notice, Outcome, Response, Unblocked
 from core.errors import DeliveryError, Refused, TargetGone, Throttled, TryLater
 from core.events import Incoming, Said, SessionOpened, ThreadMessage
 from core.ids import MessageRef, SessionId, ThreadRef, TurnId
@@ -151,18 +151,31 @@ async def test_a_session_of_another_team_or_with_a_thread_gets_none(world: World
     assert world.chat.looked == [False]
 
 
-@pytest.mark.parametrize("error", [DOWN, MAYBE, THROTTLED], ids=["down", "lost", "throttled"])
-async def test_it_is_tried_until_it_is_there_and_looked_for_from_the_second_time_on(
-    world: World, error: DeliveryError
+@pytest.mark.parametrize(
+    ("error", "looked"),
+    [(DOWN, False), (MAYBE, True), (THROTTLED, False)],
+    ids=["down", "lost", "throttled"],
+)
+async def test_it_is_tried_until_it_is_there_and_looked_for_where_it_may_be_there(
+    world: World, error: DeliveryError, looked: bool
 ) -> None:
     world.chat.fails = [error, error]
     async with world.running() as openings:
         await openings.want(world.session, ISSUE, EVE)
         await world.settled()
 
-    assert world.chat.looked == [False, True, True]
+    assert world.chat.looked == [False, looked, looked]
     assert len(world.chat.begun) == 1
     assert await world.told() == []
+
+
+async def test_what_may_be_there_is_looked_for_whatever_comes_after(world: World) -> None:
+    world.chat.fails = [MAYBE, DOWN, THROTTLED]
+    async with world.running() as openings:
+        await openings.want(world.session, ISSUE, EVE)
+        await world.settled()
+
+    assert world.chat.looked == [False, True, True, True]
 
 
 async def test_trouble_that_lasts_is_told_once_and_so_is_its_end(world: World) -> None:
@@ -192,6 +205,22 @@ async def test_a_place_that_is_gone_is_told_and_wanted_again_by_the_next_turn(
     # Of the first attempt nobody knows for ever whether nothing came of it.
     assert world.chat.looked == [False, True]
     assert len(await world.targets()) == 1
+
+
+async def test_a_place_that_is_gone_is_told_after_the_turn_too(world: World) -> None:
+    await world.sessions.apply(
+        world.session,
+        HandedOver(("k1",)),
+        TurnClosed(terminal=Response(body="Done."), outcome=Outcome.DONE, at=1.0),
+        epoch=None,
+    )
+    world.chat.fails = [ARCHIVED]
+    async with world.running() as openings:
+        await openings.want(world.session, ISSUE, EVE)
+        await world.settled()
+    log = [one.entry for one in await world.sessions.log(world.session)]
+    assert Notice(body=gone(PLACE).body, surface="linear") in log
+    assert await world.told() == []
 
 
 async def test_a_chat_that_is_switched_off_is_told_too(world: World) -> None:
