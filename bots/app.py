@@ -12,6 +12,7 @@ from aiohttp import web
 
 from bots.chats import open_chats, plain, plain_all
 from bots.linear_access import LinearAccess
+from bots.reviewing import Around, Reviewing, reviewing
 from bots.settings import Repository as RepositorySettings
 from bots.settings import Settings
 from core.activities import Author, Blocker
@@ -23,14 +24,16 @@ from core.mirror.clock import SystemClock
 from core.mirror.mirror import Mirror
 from core.mirror.opening import ThreadOpenings
 from core.people import Guests, Identity, Policy, Unlinked
-from core.ports import Receipt
+from core.ports import Linker, Receipt
 from core.redact import Redactor
 from core.reports import Shown
+from core.review.accounts import Linkers
 from core.routing import Repository
 from core.runner.claude import ClaudeRunner
 from core.runner.options import ClaudeSettings
 from core.service import SessionService
 from core.store import migrate
+from core.store.acts import ActStore, Record
 from core.store.database import Database
 from core.store.openings import OpeningStore
 from core.store.people import PeopleStore
@@ -45,6 +48,7 @@ from linear.deliveries import AppRevoked, PermissionChanged
 from linear.files import LinearFiles
 from linear.ingress import PATH as LINEAR_PATH
 from linear.ingress import Hooks, linear_webhooks
+from linear.link import PROVIDER as LINEAR
 from linear.sink import LinearSink
 from linear.tracker import LinearTracker
 
@@ -75,18 +79,27 @@ class Threadline:
         )
         self._link = self._linear.linking(organization=self._organization, on_link=self._linked)
         self._queue = TurnQueue(self._database, data_dir=settings.data_dir)
+        store = SessionStore(self._database, now=time.time, redact=redact)
+        self._people = PeopleStore(self._database, store, now=time.time)
+        workspaces, readers = (
+            Workspaces(settings.data_dir),
+            {one.name: one.bot.surface for one in self._chats},
+        )
+        repositories = [_repository(one, settings) for one in settings.repositories]
+        self._readers = readers
+        self._code = self._reviewing(settings, store, workspaces, repositories, redact)
+        linker = self._linkers()
         self._mirror = Mirror(
             self._database,
             {
-                "linear": LinearSink(linear, linker=self._link),
-                **{chat.name: chat.sink(self._link) for chat in self._chats},
+                "linear": LinearSink(linear, linker=linker),
+                **{chat.name: chat.sink(linker) for chat in self._chats},
             },
             SystemClock(),
             on_gone=self._sink_gone,
             on_trouble=self._sink_in_trouble,
             random=random.random,
         )
-        store = SessionStore(self._database, now=time.time, redact=redact)
         self._openings = ThreadOpenings(
             OpeningStore(self._database),
             store,
@@ -96,14 +109,21 @@ class Threadline:
             link=self._tracker.link_thread,
             wake_mirror=self._mirror.wake,
         )
-        self._people = PeopleStore(self._database, store, now=time.time)
+        policy = Policy(Unlinked(settings.people.unlinked), Guests(settings.people.guests))
+        self._registry = Registry(
+            policy=policy,
+            store=self._people,
+            directory=self._tracker,
+            can_link=self._link is not None,
+            code=self._code.book if self._code else None,
+        )
         crew = Crew(
             store=store,
             tracker=self._tracker,
             runner=ClaudeRunner(_claude(settings, redact)),
-            workspaces=Workspaces(settings.data_dir),
-            readers={chat.name: chat.bot.surface for chat in self._chats},
-            repositories=[_repository(one) for one in settings.repositories],
+            workspaces=workspaces,
+            readers=readers,
+            repositories=repositories,
             admission=Admission(settings.run.max_active),
             wake_mirror=self._mirror.wake,
             redact=redact,
@@ -116,16 +136,49 @@ class Threadline:
             enqueue=self._queue.enqueue,
             team=settings.linear.team,
             open_thread=self._openings.want,
-            people=Registry(
-                policy=Policy(Unlinked(settings.people.unlinked), Guests(settings.people.guests)),
-                store=self._people,
-                directory=self._tracker,
-                can_link=self._link is not None,
-            ),
+            people=self._registry,
+            reviews=self._code.reviews if self._code else None,
+            code_host=self._code.host if self._code else None,
             files=LinearFiles(self._http, self._linear.token, settings.linear.api_url),
         )
         holder = f"{socket.gethostname()}/{os.getpid()}"
         self._service = SessionService(crew, enqueue=self._queue.enqueue, holder=holder)
+
+    def _reviewing(
+        self,
+        settings: Settings,
+        store: SessionStore,
+        workspaces: Workspaces,
+        repositories: list[Repository],
+        redact: Redactor,
+    ) -> Reviewing | None:
+        """Pull requests, where a code host is set up; what it asks of us exists when it asks."""
+        if not settings.github.on:
+            return None
+        guests = Guests(settings.people.guests)
+        around = Around(
+            sessions=store,
+            workspaces=workspaces,
+            redact=redact,
+            wake_mirror=lambda session: self._mirror.wake(session),
+            named=self._named,
+            identity=lambda author: self._registry.identity(author),
+            code_id=self._tracker.code_account,
+            accept=lambda session, incoming: self._service.accept_into(session, incoming),
+            let_in=lambda person: self._service.let_in(person),
+            reads_only=lambda author: author.is_external or (author.is_guest and guests is Guests.READ),
+        )
+        return reviewing(settings, self._database, self._http, repositories, around)
+
+    def _linkers(self) -> Linker | None:
+        linkers = dict(self._code.linkers()) if self._code else {}
+        if self._link is not None:
+            linkers[LINEAR] = self._link
+        return Linkers(linkers) if linkers else None
+
+    async def _named(self, author: Author) -> Author:
+        reader = self._readers.get(author.surface)
+        return await reader.person(author) if reader else author
 
     async def accept(self, incoming: Incoming) -> Receipt:
         """Implements `core.ports.Inbox`: the adapters exist before the service they serve."""
@@ -174,6 +227,8 @@ class Threadline:
         application.add_routes(self._linear.routes())
         if self._link is not None:
             application.add_routes(self._link.routes())
+        if self._code is not None:
+            application.add_routes(self._code.routes())
         application.router.add_get("/healthz", self._healthz)
         application.router.add_get("/readyz", self._readyz)
         return application
@@ -190,6 +245,8 @@ class Threadline:
         strays = await self._service.recover()
         self._mirror.start()
         self._openings.start()
+        if self._code is not None:
+            await self._code.start()
         await self._queue.start(self._service.run_turn)
         for chat in self._chats:
             await chat.bot.start()
@@ -204,6 +261,8 @@ class Threadline:
         """Take nothing more in, end agents, finish calls in the air; open turns go on at the next start."""
         self._ready = False
         await self._service.halt()
+        if self._code is not None:
+            await self._code.stop()
         await self._openings.stop()
         await self._mirror.stop()
         for chat in self._chats:
@@ -220,13 +279,17 @@ class Threadline:
         return web.json_response({"ready": ready}, status=200 if ready else 503)
 
 
-def prepare(settings: Settings) -> None:
+def prepare(settings: Settings, *, offline: bool = False) -> None:
     """Check that everything needed is configured, and bring the database to this version's shape.
 
+    Args:
+        offline: Only the database is needed.
+
     Raises:
-        NotConfigured: It is not.
+        NotConfigured: Something is not configured.
     """
-    _require(settings)
+    if not offline:
+        _require(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     migrate.upgrade(settings.database_url)
     migrate_engine(settings.database_url)
@@ -239,6 +302,15 @@ async def install_link(settings: Settings) -> str:
         link = await LinearAccess(settings, database, http).setup_link()
     await database.close()
     return link
+
+
+async def audit_log(settings: Settings) -> list[Record]:
+    """What people had done at the code host, beside a service that may be running."""
+    database = Database(settings.database_url)
+    sessions = SessionStore(database, now=time.time, redact=Redactor(settings.secrets()))
+    records = await ActStore(database, sessions, now=time.time).records()
+    await database.close()
+    return records
 
 
 def _require(settings: Settings) -> None:
@@ -264,7 +336,16 @@ def _claude(settings: Settings, redact: Redactor) -> ClaudeSettings:
     )
 
 
-def _repository(one: RepositorySettings) -> Repository:
+def _repository(one: RepositorySettings, settings: Settings) -> Repository:
     return Repository(
-        name=one.name, url=one.url, base=one.base, teams=one.teams, channels=one.channels, default=one.default
+        name=one.name,
+        url=one.url,
+        base=one.base,
+        teams=one.teams,
+        channels=one.channels,
+        default=one.default,
+        hosted=settings.github.on and one.url == f"{settings.github.git_url}/{one.name}.git",
+        independent_review=one.independent_review,
+        fix=one.fix,
+        author=one.author,
     )

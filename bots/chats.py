@@ -109,6 +109,7 @@ def _teams(settings: Settings, inbox: Inbox, addresses: AddressStore) -> Chat:
         metadata_url=teams.openid_metadata_url,
         token_url=teams.minted_at,
         service_hosts=teams.service_hosts,
+        service_url=teams.service_url,
         admission=Admission(tenants=frozenset({teams.tenant_id or "", *teams.tenants})),
     )
     return Chat("teams", bot, render, TEAMS_LIMITS, teams_charge)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bots.app import NotConfigured, Threadline, install_link, prepare
+from bots.app import NotConfigured, Threadline, audit_log, install_link, prepare
 from bots.linear_access import Misconfigured
 from bots.logs import set_up_logging
 from bots.settings import Settings, SettingsError, load
@@ -20,8 +21,10 @@ from bots.teams.address import PATH as TEAMS_PATH
 from bots.teams.manifest import render_package as teams_package
 from core.errors import StoreUnavailable
 from core.redact import Redactor
+from core.store.acts import broken
 from core.store.vault import UnusableKey
 from core.turns import SlotTaken
+from github.manifest import github_manifest
 from linear.manifest import creation_link
 from linear.manifest import render_manifest as linear_manifest
 
@@ -46,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if asked.command == "manifest":
         return _manifest(asked)
+    if asked.command == "audit":
+        return _with_settings(lambda settings: _audit(settings, verify=asked.verify), offline=True)
     if asked.command in ("serve", "install"):
         return _with_settings(_run if asked.command == "serve" else _install)
     parser.print_help()
@@ -70,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     linear = platforms.add_parser("linear", help="for an OAuth app in Linear's settings")
     linear.add_argument("--url", required=True, help="public address of this server")
     linear.add_argument("--name", default="Threadline", help="name of the app (default: %(default)s)")
+    github = platforms.add_parser("github", help="for a GitHub App of your organization")
+    github.add_argument("--url", required=True, help="public address of this server")
+    github.add_argument("--name", default="Threadline", help="name of the app (default: %(default)s)")
+    audit = commands.add_parser("audit", help="print what people had done at the code host, as JSON lines")
+    audit.add_argument("--verify", action="store_true", help="only say whether the log is whole")
     install = commands.add_parser("install", help="print a link that connects a workspace")
     install.add_argument("platform", choices=["linear"])
     return parser
@@ -85,6 +95,8 @@ def _manifest(asked: argparse.Namespace) -> int:
             asked.out.write_bytes(teams_package(asked.url, asked.app_id, asked.name))
             print(f"{asked.out} is written: upload it in Teams under Apps, Manage your apps.")
             print(f"The bot's messaging endpoint is {asked.url.rstrip('/')}{TEAMS_PATH}")
+        elif asked.platform == "github":
+            print(json.dumps(github_manifest(asked.url, asked.name), indent=2))
         else:
             manifest = linear_manifest(asked.url, asked.name)
             print(f"{manifest}\nCreate the app with one click:\n{creation_link(manifest)}")
@@ -93,14 +105,15 @@ def _manifest(asked: argparse.Namespace) -> int:
     return 0
 
 
-def _with_settings(work: Callable[[Settings], Coroutine[Any, Any, int]]) -> int:
+def _with_settings(work: Callable[[Settings], Coroutine[Any, Any, int]], *, offline: bool = False) -> int:
+    """Run `work` with the settings; `offline`: it needs the database and nothing else."""
     try:
         settings = load(os.environ, Path.cwd())
     except SettingsError as error:
         return _wrong(str(error))
     set_up_logging(settings.log_level, Redactor(settings.secrets()))
     try:
-        prepare(settings)
+        prepare(settings, offline=offline)
         return asyncio.run(work(settings))
     except NotConfigured as error:
         print(WELCOME + str(error), file=sys.stderr)
@@ -139,6 +152,20 @@ async def _install(settings: Settings) -> int:
     return 0
 
 
+async def _audit(settings: Settings, *, verify: bool) -> int:
+    """Exit code 1 if the log was tampered with."""
+    records = await audit_log(settings)
+    if not verify:
+        for one in records:
+            print(json.dumps({"n": one.n, "at": one.at, **one.body, "digest": one.digest}))
+    damaged = list(broken(records))
+    for n in damaged:
+        print(f"threadline: the audit log does not hold at row {n}", file=sys.stderr)
+    if verify and not damaged:
+        print(f"{len(records)} rows, whole; the newest digest is {records[-1].digest if records else 'none'}")
+    return 1 if damaged else 0
+
+
 def _on(settings: Settings) -> str:
     """What is on, where, and what is missing."""
     address = f"http://{settings.host}:{settings.port}"
@@ -149,6 +176,7 @@ def _on(settings: Settings) -> str:
     lines = [
         f"Threadline is ready at {address} (health: /healthz, /readyz)",
         *_chats_on(settings),
+        *_code_host_on(settings),
         f"  Linear        {linear}",
         f"  Repositories  {names}",
         f"  Data          {settings.data_dir}",
@@ -163,6 +191,18 @@ def _chats_on(settings: Settings) -> Iterator[str]:
         yield f"  Slack         {slack}"
     if settings.teams.on:
         yield "  Teams         activities at POST /api/messages"
+
+
+def _code_host_on(settings: Settings) -> Iterator[str]:
+    github = settings.github
+    if not github.on:
+        return
+    if github.token and not github.app_id:
+        yield "  GitHub        with a personal token, to try it out: nobody acts as themselves"
+        return
+    linked = "people act as themselves" if github.is_linkable else "no linking: CLIENT_ID is not set"
+    hooks = "webhooks at POST /api/webhooks/github" if github.webhook_secret else "no webhooks"
+    yield f"  GitHub        as the app; {linked}; {hooks}"
 
 
 def _wrong(problem: str) -> int:

@@ -57,10 +57,11 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A person changed the message `message` to `text`."""
+    """A person changed the message `message` to `text`; the files are those on it now."""
 
     message: MessageRef
     text: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ class Incoming:
     """One event from a platform, verified and parsed.
 
     Attributes:
-        key: Made of signed content, so that a redelivery has the same one.
+        key: Made of signed content, so that a redelivery has the same one. Keys of what happens to a message
+            begin with the message's own and a slash.
         place: The thread; the id of Linear's agent session; or an issue, for all that work on it.
         event: What happened.
         author: Who did it.

@@ -89,6 +89,24 @@ def fold(waiting: Sequence[Waiting]) -> list[Waiting]:
     return held
 
 
+def as_heard(incoming: Incoming, before: Sequence[Incoming]) -> Incoming:
+    """The event as its session hears it, which heard `before` about the same message.
+
+    An edit that mentions us, of a message nobody heard, corrects nothing: it is said now.
+    """
+    match incoming.event:
+        case Edited(text=text, attachments=attachments) if incoming.opens and not before:
+            return replace(incoming, event=Said(text, attachments))
+        case _:
+            return incoming
+
+
+def is_outdated(incoming: Incoming, before: Sequence[Incoming]) -> bool:
+    """Whether a message comes after what was changed about it, which said all of it."""
+    later = f"{incoming.key}/"
+    return isinstance(incoming.event, Said) and any(one.key.startswith(later) for one in before)
+
+
 def withdrawn(waiting: Sequence[Waiting], held: Sequence[Waiting]) -> list[int]:
     """Rows of `waiting` that nothing is left of in `held`, which was folded from them."""
     left = {seq for row in held for seq in row.seqs}

@@ -13,9 +13,11 @@ from core.pulls import (
     CodeAccount,
     MergeMethod,
     Permission,
+    PullAction,
     PullFacts,
     PullRef,
     ReviewState,
+    ReviewVerdict,
 )
 
 Payload = Mapping[str, Any]
@@ -49,7 +51,8 @@ class ChatSurface(Protocol):
         Args:
             key: Identifies this post for ever.
             again: An earlier attempt with the same key may have got through. Where the platform lets
-                us read back, look for it first and return its id instead of posting twice.
+                us read back, look for it first and return its id. Where it does not, post something that
+                says so in its place: nobody reads the same words twice, and nobody misses them.
         """
         ...
 
@@ -86,14 +89,30 @@ class PrivateLink:
     url: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class PrivateButton:
+    """A button for one person: it comes back as theirs, as `core.events.Pressed` with `confirmed`."""
+
+    label: str
+    card: str
+    action: PullAction
+
+
 @runtime_checkable
 class Whisperer(Protocol):
     """What a `ChatSurface` may be able to do besides."""
 
     async def whisper(
-        self, thread: ThreadRef, to: Author, text: str, link: PrivateLink | None = None
+        self,
+        thread: ThreadRef,
+        to: Author,
+        text: str,
+        link: PrivateLink | None = None,
+        buttons: Sequence[PrivateButton] = (),
     ) -> None:
         """Show Markdown to one person and nobody else, in the thread if the platform can, else beside it.
+
+        Beside it there are no buttons: they would come back from another thread. The text says what to write.
 
         Raises `core.errors.DeliveryError` like `ChatSurface`; to repeat it shows it a second time.
         """
@@ -224,15 +243,6 @@ class PullDraft:
     base: str
     title: str
     body: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewVerdict:
-    """What the check `independent-review` says about one head; `passed` None while nobody has approved."""
-
-    passed: bool | None
-    title: str
-    summary: str
 
 
 class CodeHost(Protocol):

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from core.activities import Blocked, Blocker, Entry, Unblocked
+from core.activities import Author, Blocked, Blocker, Entry, Notice, Unblocked
 from core.errors import Fenced, StoreUnavailable
 from core.events import Incoming, StopAsked
 from core.ids import EntryKey, IssueRef, SessionId, TurnId
-from core.narration import WAITING
-from core.people import Identity
+from core.narration import WAITING, gone_from
+from core.people import Evidence, Identity, waiting_for_code
 from core.ports import Receipt
 from core.session import Noted
 from core.store.people import PeopleStore
@@ -62,6 +62,14 @@ class SessionService:
             own = replace(incoming, key=f"{incoming.key}/{session_id}")
             receipts.add(await self._accept(own, to=session_id))
         return next(one for one in Receipt if one in receipts)
+
+    async def accept_into(self, session_id: SessionId, incoming: Incoming) -> Receipt:
+        """Like `accept`, for a session that somebody else has found.
+
+        Raises:
+            StoreUnavailable: Nothing was stored.
+        """
+        return await self._accept(incoming, to=session_id)
 
     async def _accept(self, incoming: Incoming, *, to: SessionId | None = None) -> Receipt:
         accepted = await self._store.accept(incoming, self._enqueue, to=to)
@@ -141,6 +149,25 @@ class SessionService:
         await self._crew.people.store.link(identity)
         await self._let_in(self._crew.people.store, identity)
 
+    async def let_in(self, person: Author) -> None:
+        """`person` has linked an account at the code host: what was held for that comes in anew, once.
+
+        Raises:
+            StoreUnavailable: It comes in when they are let in again.
+        """
+        if self._crew.people is None:
+            return
+        held_as = waiting_for_code(person)
+        identity = Identity(
+            surface=held_as.surface,
+            account=person.id,
+            linear_user="",
+            name=person.name,
+            email=None,
+            evidence=Evidence.OAUTH,
+        )
+        await self._let_in(self._crew.people.store, identity)
+
     async def _let_in(self, people: PeopleStore, identity: Identity) -> None:
         for session_id in await people.release(identity, self._enqueue):
             self._crew.wake_mirror(session_id)
@@ -148,8 +175,17 @@ class SessionService:
                 live.wake()
 
     async def sink_gone(self, session_id: SessionId, sink: str, code: Blocker) -> None:
-        """A surface will show nothing more of this session: say so on the other side."""
-        await self._tell(session_id, f"gone/{sink}", Blocked(code=code, body=WAITING[code]))
+        """A surface will show nothing more of this session: say so everywhere else."""
+        key = EntryKey(f"gone/{sink}")
+        await self._tell(session_id, key, Blocked(code=code, body=WAITING[code]))
+        told = await self._store.logged(session_id, key)
+        is_chat = code is Blocker.CHAT_GONE
+        if is_chat or not told:  # No chat is told what is in a chat's way, nor anything between turns.
+            await self._reply(session_id, f"{key}/chats", Notice(body=gone_from(sink, code)))
+        if is_chat and not told:
+            await self._reply(
+                session_id, f"{key}/linear", Notice(body=gone_from(sink, code), surface="linear")
+            )
 
     async def sink_in_trouble(self, sink: str, session_id: SessionId, code: Blocker | None) -> None:
         """A surface is slow or away (`code`), or works again (None): the other side shows it."""
@@ -162,5 +198,10 @@ class SessionService:
         await self._tell(session_id, f"trouble/{sink}/{uuid4()}", Blocked(code=code, body=WAITING[code]))
 
     async def _tell(self, session_id: SessionId, key: str, entry: Entry) -> None:
+        """In the turn that is open, if one is."""
         await self._store.apply(session_id, Noted(EntryKey(key), entry), epoch=None)
+        self._crew.wake_mirror(session_id)
+
+    async def _reply(self, session_id: SessionId, key: str, notice: Notice) -> None:
+        await self._store.say(session_id, EntryKey(key), notice)
         self._crew.wake_mirror(session_id)

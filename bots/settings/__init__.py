@@ -46,8 +46,7 @@ def load(environ: Mapping[str, str], cwd: Path) -> Settings:
     problems = list(_unknown(environ))
     found = _read_environment(environ, problems)
     file = _read_file(environ.get("THREADLINE_CONFIG", "").strip(), cwd, problems)
-    if file.teams and not found.slack.on:
-        problems.append(f"{variable(('slack', 'bot_token'))} is missing: teams[0].channel is in Slack")
+    problems += _unreachable(found, file.teams)
     problems += _unlinkable(found, file.people)
     if problems:
         raise SettingsError(problems)
@@ -129,6 +128,19 @@ def _unlinkable(found: Settings, people: People) -> Iterator[str]:
     if people.unlinked == "link":
         why = 'people.unlinked = "link" sends people there to sign in to Linear'
         yield from (f"{variable(path)} is missing: {why}" for path, value in needed.items() if not value)
+
+
+def _unreachable(found: Settings, teams: Iterable[LinearTeam]) -> Iterator[str]:
+    """Channels in a chat that is not on, or in a tenant that nobody would be heard from."""
+    heard = {found.teams.tenant_id, *found.teams.tenants}
+    for index, one in enumerate(teams):
+        at = f"teams[{index}].channel"
+        if one.surface == "slack" and not found.slack.on:
+            yield f"{variable(('slack', 'bot_token'))} is missing: {at} is in Slack"
+        elif one.surface == "teams" and not found.teams.on:
+            yield f"{variable(('teams', 'app_id'))} is missing: {at} is in Teams"
+        elif one.surface == "teams" and one.install not in heard:
+            yield f"{variable(('teams', 'tenants'))} does not name the tenant of {at}"
 
 
 def _key(path: KeyPath) -> str:

@@ -21,8 +21,8 @@ OWNER_AND_NAME = r"[A-Za-z0-9_-][\w.-]*/[A-Za-z0-9_-][\w.-]*"
 GIT_URL = r"(?:(?:https|ssh|file)://|[\w.-]+@[\w.-]+:)\S+"
 PLACE = r"(?:slack|teams):[^\s/]+/\S+"
 GUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-# Only in Slack can we begin a thread ourselves.
-SLACK_CHANNEL = r"slack:T[A-Z0-9]+/[CG][A-Z0-9]+"
+# Where we can begin a thread ourselves; of Teams' channels, as its activities name them.
+CHANNEL = rf"slack:T[A-Z0-9]+/[CG][A-Z0-9]+|teams:{GUID}/19:[^\s/;%]+@thread\.(?:tacv2|skype)"
 
 
 def matching(pattern: str, message: str) -> AfterValidator:
@@ -49,6 +49,11 @@ def _safe_address(value: str) -> str:
     if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
         raise ValueError("must begin with https://")
     return value
+
+
+def _pem(value: SecretStr) -> SecretStr:
+    """Variables seldom hold more than one line."""
+    return SecretStr(value.get_secret_value().replace("\\n", "\n"))
 
 
 def _split(value: str) -> list[str]:
@@ -111,6 +116,7 @@ class Teams(Group):
     openid_metadata_url: SafeAddress = "https://login.botframework.com/v1/.well-known/openidconfiguration"
     token_url: SafeAddress | None = None
     service_hosts: Words = ("smba.trafficmanager.net", "*.botframework.com")
+    service_url: SafeAddress = "https://smba.trafficmanager.net/teams/"
 
     @property
     def on(self) -> bool:
@@ -159,28 +165,53 @@ class Linear(Group):
 
 
 class GitHub(Group):
-    """A GitHub App for pull requests; repositories without a `url` are cloned from `git_url`."""
+    """A GitHub App for pull requests; repositories without a `url` are cloned from `git_url`.
 
-    app_id: str | None = None
-    private_key: Secret = None
+    A personal access token instead of the app is for trying out: it reviews nothing and makes no checks.
+    `private_key` is the PEM file's text; in one line, with `\\n` for its line ends.
+    """
+
+    app_id: Annotated[str, matching(r"\d{1,19}", "must be the number of a GitHub App")] | None = None
+    private_key: Annotated[SecretStr, AfterValidator(_pem)] | None = None
     client_id: str | None = None
     client_secret: Secret = None
     webhook_secret: Secret = None
+    webhook_secret_previous: Secret = None
     token: Secret = None
     api_url: Address = "https://api.github.com"
     git_url: Annotated[
-        str, matching(r"(?:https|ssh|file)://\S+", "must be an address like https://github.com"), _NO_SLASH
+        str,
+        matching(
+            r"(?:https|ssh|file)://\S+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?",
+            "must be an address like https://github.com",
+        ),
+        _NO_SLASH,
     ] = "https://github.com"
+    web_url: Annotated[Address, _NO_SLASH] | None = None
 
     @property
     def on(self) -> bool:
         return bool(self.token or (self.app_id and self.private_key))
+
+    @property
+    def is_linkable(self) -> bool:
+        """Whether people can link their own accounts, and so act as themselves."""
+        return bool(self.client_id and self.client_secret)
+
+    @property
+    def signed_in_at(self) -> str:
+        """Where people sign in."""
+        return self.web_url or (self.git_url if self.git_url.startswith("https:") else "https://github.com")
 
     def half_set(self) -> Iterator[tuple[str, str]]:
         for one, other in (("app_id", "private_key"), ("client_id", "client_secret")):
             if bool(getattr(self, one)) != bool(getattr(self, other)):
                 given, missing = (one, other) if getattr(self, one) else (other, one)
                 yield missing, f"{PREFIX}GITHUB__{given.upper()} needs it"
+        if self.client_id and not self.app_id:
+            yield "app_id", f"{PREFIX}GITHUB__CLIENT_ID belongs to a GitHub App"
+        if self.webhook_secret_previous and not self.webhook_secret:
+            yield "webhook_secret", "WEBHOOK_SECRET_PREVIOUS is only for the time of a change"
 
 
 class Claude(Group):
@@ -217,20 +248,43 @@ class Repository(Group):
     teams: tuple[str, ...] = ()
     channels: tuple[Annotated[str, matching(PLACE, 'must look like "slack:T0001/C0001"')], ...] = ()
     default: StrictBool = False
+    independent_review: StrictBool = True
+    fix: Literal["offer", "auto"] = "offer"
+    author: Literal["requester", "bot"] = "requester"
 
 
 class LinearTeam(Group):
     """One `[[teams]]` of the file: where sessions that begin in Linear are shown."""
 
     key: Annotated[str, matching(r"[A-Z][A-Z0-9]*", 'must be the key of a Linear team, like "ENG"')]
-    channel: Annotated[str, matching(SLACK_CHANNEL, 'must be a Slack channel like "slack:T0001/C0001"')]
+    channel: Annotated[
+        str,
+        matching(
+            CHANNEL,
+            'must be a channel like "slack:T0001/C0001" or "teams:<tenant id>/19:...@thread.tacv2"',
+        ),
+    ]
+
+    @property
+    def surface(self) -> str:
+        return self.channel.partition(":")[0]
+
+    @property
+    def install(self) -> str:
+        """The workspace or tenant."""
+        return self.channel.partition(":")[2].partition("/")[0]
 
 
 class People(Group):
-    """The `[people]` of the file: who may start and steer work."""
+    """The `[people]` of the file: who may start and steer work.
+
+    `start`: "write" asks for write access to the repository, where it lives at a GitHub whose accounts people
+    can link; "linear" does not.
+    """
 
     unlinked: Literal["named", "link"] = "named"
     guests: Literal["read", "full"] = "read"
+    start: Literal["write", "linear"] = "write"
 
 
 FROM_FILE = frozenset({"repositories", "linear_teams", "people"})

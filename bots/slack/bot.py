@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from bots.slack.client import build_client, open_session
+from bots.slack.dialogs import Dialogs
 from bots.slack.events import MEMBERS_ONLY, Admission
 from bots.slack.ingress import PATH, slack_events
 from bots.slack.listeners import build_app
 from bots.slack.socket_mode import SocketConnection
 from bots.slack.surface import SlackSurface
+from bots.slack.threshold import Threshold
 from core.ports import Inbox
 
 
@@ -42,13 +44,15 @@ class SlackBot:
         """
         self._secrets = tuple(signing_secrets)
         self._session = open_session()
-        self._app = build_app(inbox, api_url=api_url, admission=admission)
+        client = build_client(bot_token, api_url, self._session)
+        self._app = build_app(
+            inbox, Dialogs(client).open, Threshold(client).admits, api_url=api_url, admission=admission
+        )
         self._socket = (
             SocketConnection(self._app, build_client(app_token, api_url, self._session), app_token)
             if app_token
             else None
         )
-        client = build_client(bot_token, api_url, self._session)
         self.surface = SlackSurface(client, friends=admission.teams)
 
     def routes(self) -> list[web.RouteDef]:

@@ -11,6 +11,7 @@ from bots.slack.faults import CALL_ERRORS, delivery_error, error_code
 from bots.slack.wire import Wire
 
 Method = Literal[
+    "auth.test",
     "chat.getPermalink",
     "chat.postEphemeral",
     "chat.postMessage",
@@ -20,9 +21,11 @@ Method = Literal[
     "reactions.add",
     "reactions.remove",
     "users.info",
+    "views.open",
 ]
 
 SCOPES: Final[dict[Method, tuple[str, ...]]] = {
+    "auth.test": (),
     "chat.getPermalink": (),
     "chat.postEphemeral": ("chat:write",),
     "chat.postMessage": ("chat:write",),
@@ -32,6 +35,7 @@ SCOPES: Final[dict[Method, tuple[str, ...]]] = {
     "reactions.add": ("reactions:write",),
     "reactions.remove": ("reactions:write",),
     "users.info": ("users:read", "users:read.email"),
+    "views.open": (),
 }
 """The methods we call, with the bot scopes that each of them needs. The manifest asks for no others."""
 

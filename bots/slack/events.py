@@ -7,7 +7,7 @@ and Slack repeats events under new ids.
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bots.slack.buttons import CHOICE_ACTION, STOP_ACTION, asked_in
+from bots.slack.buttons import CHOICE_ACTION, STOP_ACTION, asked_in, pull_action
 from bots.slack.inbound import attachments_of, mentions, message_text
 from bots.slack.wire import (
     BlockActions,
@@ -23,7 +23,7 @@ from bots.slack.wire import (
     parsed,
 )
 from core.activities import Author
-from core.events import Chosen, Deleted, Edited, Incoming, Said, StopAsked
+from core.events import Chosen, Deleted, Edited, Incoming, Pressed, Said, StopAsked
 from core.ids import MessageRef, ThreadRef
 
 SURFACE: Final = "slack"
@@ -83,7 +83,7 @@ def parse_event(body: Wire, admission: Admission = MEMBERS_ONLY) -> Incoming | N
 
 
 def parse_action(body: Wire, admission: Admission = MEMBERS_ONLY) -> Incoming | None:
-    """Read a `block_actions` payload; None for mere links."""
+    """Read a `block_actions` payload; None for mere links, and for what opens a form."""
     payload = parsed(BlockActions, body)
     is_external = payload.user.team_id not in {None, payload.team.id, *admission.teams}
     for click in payload.actions:
@@ -154,6 +154,14 @@ def user_of(author: Author) -> str | None:
     return author.id.rpartition("/")[2] if author.surface == SURFACE else None
 
 
+def thread_of_click(payload: BlockActions) -> ThreadRef:
+    """The thread that the pressed button stands in."""
+    container = payload.container
+    shown = payload.message.thread_ts if payload.message else None
+    root = container.thread_ts or shown or container.message_ts
+    return ThreadRef(SURFACE, payload.team.id, container.channel_id, root)
+
+
 def _key(message: MessageRef) -> str:
     thread = message.thread
     return f"{SURFACE}/{thread.install}/{thread.conversation}/{message.id}"
@@ -168,13 +176,13 @@ def _said(reader: _Reader, event: MessageEvent) -> Incoming | None:
     if not opens and not is_reply:
         # Nobody can have a session under a channel message that is not a reply and not for us.
         return None
-    message = reader.place_of(event.channel, event)
+    message, words = reader.place_of(event.channel, event), _words(reader, event)
     # An edit that adds a mention may bring an `app_mention` of its own, next to the `message_changed`.
     key = f"{_key(message)}/edit/{event.edited.ts}" if event.edited else _key(message)
     return Incoming(
         key=key,
         place=message.thread,
-        event=_words(reader, event),
+        event=Edited(message, words.text, words.attachments) if event.edited else words,
         author=author,
         opens=opens,
         message=message,
@@ -191,15 +199,13 @@ def _changed(reader: _Reader, event: ChangeEvent) -> Incoming | None:
     author = reader.author(after)
     if author is None or after.subtype not in _FROM_PEOPLE or not _edited_by_author(after, before):
         return None
-    message = reader.place_of(event.channel, after)
-    now_for_us = _is_for_us(reader, after) and not (before and _is_for_us(reader, before))
-    words = _words(reader, after)
+    message, words = reader.place_of(event.channel, after), _words(reader, after)
     return Incoming(
         key=f"{_key(message)}/edit/{after.edited.ts if after.edited else ''}",
         place=message.thread,
-        event=words if now_for_us else Edited(message, words.text),
+        event=Edited(message, words.text, words.attachments),
         author=author,
-        opens=now_for_us,
+        opens=_is_for_us(reader, after),
         message=message,
     )
 
@@ -266,10 +272,13 @@ def _words(reader: _Reader, message: Message) -> Said:
     return Said(text, attachments_of(message.files or ()))
 
 
-def _meaning(click: Click) -> StopAsked | Chosen | None:
+def _meaning(click: Click) -> StopAsked | Chosen | Pressed | None:
     value = click.selected_option.value if click.selected_option else click.value
     if click.action_id == STOP_ACTION:
         return StopAsked()
+    if pressed := pull_action(click.action_id):
+        action, is_confirmed = pressed
+        return Pressed(value, action, confirmed=is_confirmed) if value else None
     elicitation = asked_in(click.block_id)
     if click.action_id.startswith(CHOICE_ACTION) and elicitation and value is not None:
         return Chosen(elicitation, value)
@@ -277,16 +286,13 @@ def _meaning(click: Click) -> StopAsked | Chosen | None:
 
 
 def _clicked(
-    payload: BlockActions, click: Click, event: StopAsked | Chosen, *, is_external: bool
+    payload: BlockActions, click: Click, event: StopAsked | Chosen | Pressed, *, is_external: bool
 ) -> Incoming:
-    container, team = payload.container, payload.team.id
-    shown = payload.message.thread_ts if payload.message else None
-    root = container.thread_ts or shown or container.message_ts
-    thread = ThreadRef(SURFACE, team, container.channel_id, root)
+    thread = thread_of_click(payload)
     return Incoming(
-        key=f"{_key(MessageRef(thread, container.message_ts))}/click/{click.action_ts}",
+        key=f"{_key(MessageRef(thread, payload.container.message_ts))}/click/{click.action_ts}",
         place=thread,
         event=event,
         # Clicks carry the account's handle; the name that people read is looked up later.
-        author=replace(author_of(team, payload.user.id), is_external=is_external),
+        author=replace(author_of(payload.team.id, payload.user.id), is_external=is_external),
     )

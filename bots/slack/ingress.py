@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 BODY_BYTES: Final = 1024 * 1024
 PATH: Final = "/slack/events"
 
-_LISTENED_TO: Final = ("event_callback", "block_actions", "message_action")
+_LISTENED_TO: Final = ("event_callback", "block_actions", "message_action", "view_submission")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from slack_bolt import BoltResponse
@@ -11,7 +12,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bots.slack.buttons import CHOICE_ACTION, STOP_ACTION
+from bots.slack.buttons import CHOICE_ACTION, CONFIRM_ACTION, PULL_ACTION, STOP_ACTION
 from bots.slack.events import (
     MEMBERS_ONLY,
     START_SHORTCUT,
@@ -20,17 +21,32 @@ from bots.slack.events import (
     parse_event,
     parse_shortcut,
 )
-from bots.slack.wire import MalformedEvent
-from core.errors import StoreUnavailable
+from bots.slack.forms import REVIEW_FORM, FormAsked, missing_in, parse_form_asked, parse_submission
+from bots.slack.wire import MalformedEvent, Wire
+from core.errors import DeliveryError, StoreUnavailable
 from core.events import Incoming
 from core.ports import Inbox
 
 log = logging.getLogger(__name__)
 
 _CHOICES: Final = re.compile(f"^{CHOICE_ACTION}(/|$)")
+_PULLS: Final = re.compile(f"^({PULL_ACTION}|{CONFIRM_ACTION})/")
+
+OpenForm = Callable[[FormAsked], Awaitable[None]]
+"""Shows the form to who asked for it, or tells them what to do instead; raises `DeliveryError` if neither."""
+
+Admits = Callable[[Wire], Awaitable[bool]]
+"""Whether a message's menu was opened where we are, see `Threshold.admits`."""
 
 
-def build_app(inbox: Inbox, *, api_url: str, admission: Admission = MEMBERS_ONLY) -> AsyncApp:
+def build_app(
+    inbox: Inbox,
+    open_form: OpenForm,
+    admits: Admits,
+    *,
+    api_url: str,
+    admission: Admission = MEMBERS_ONLY,
+) -> AsyncApp:
     """A Bolt app whose dispatch ends after the listener has ended.
 
     It holds no token and calls no API: requests are verified before they get here, and there is one install.
@@ -49,12 +65,12 @@ def build_app(inbox: Inbox, *, api_url: str, admission: Admission = MEMBERS_ONLY
         attaching_function_token_enabled=False,
         attaching_conversation_kwargs_enabled=False,
     )
-    register(app, inbox, admission)
+    register(app, inbox, open_form, admits, admission)
     app.error(_answer_to)
     return app
 
 
-def register(app: AsyncApp, inbox: Inbox, admission: Admission) -> None:
+def register(app: AsyncApp, inbox: Inbox, open_form: OpenForm, admits: Admits, admission: Admission) -> None:
     """Attach every listener to `app`, the busiest first: Bolt tries them in this order."""
 
     @app.event("message")
@@ -70,9 +86,26 @@ def register(app: AsyncApp, inbox: Inbox, admission: Admission) -> None:
         await _accept(inbox, parse_action(body, admission))
         await ack()
 
+    @app.action(_PULLS)
+    async def on_pull(ack: AsyncAck, body: dict[str, Any]) -> None:
+        if asked := parse_form_asked(body):
+            await open_form(asked)
+        else:
+            await _accept(inbox, parse_action(body, admission))
+        await ack()
+
+    @app.view(REVIEW_FORM)
+    async def on_review(ack: AsyncAck, body: dict[str, Any]) -> None:
+        if errors := missing_in(body):
+            await ack(response_action="errors", errors=errors)
+            return
+        await _accept(inbox, parse_submission(body, admission))
+        await ack()
+
     @app.message_shortcut(START_SHORTCUT)
     async def on_shortcut(ack: AsyncAck, body: dict[str, Any]) -> None:
-        await _accept(inbox, parse_shortcut(body, admission))
+        if await admits(body):
+            await _accept(inbox, parse_shortcut(body, admission))
         await ack()
 
 
@@ -98,6 +131,9 @@ async def _answer_to(error: Exception) -> BoltResponse:
         case StoreUnavailable():
             log.warning("slack event not stored", extra={"reason": str(error)})
             return BoltResponse(status=503)
+        case DeliveryError():
+            log.warning("slack could not be asked", extra={"reason": str(error)})
+            return BoltResponse(status=502)
         case _:
             log.error("slack listener failed", exc_info=error)
             return BoltResponse(status=500)

@@ -12,11 +12,11 @@ from bots.slack.inbound import attachments_of, mentioned, message_text
 from bots.slack.people import People
 from bots.slack.render import whispered
 from bots.slack.wire import MalformedEvent, Message, Wire, parsed
-from core.activities import Author, Fate
-from core.errors import Refused, Throttled, TryLater
+from core.activities import Author, Blocker, Fate
+from core.errors import Refused, TargetGone, Throttled, TryLater
 from core.events import ThreadMessage
 from core.ids import MessageRef, ThreadRef
-from core.ports import Payload, PrivateLink
+from core.ports import Payload, PrivateButton, PrivateLink
 
 METADATA_TYPE: Final = "threadline_post"
 HISTORY: Final = 50
@@ -50,6 +50,7 @@ class SlackSurface:
         self._client = client
         self._people = people or People(client)
         self._friends = frozenset(friends)
+        self._install: str | None = None
 
     async def post(self, thread: ThreadRef, payload: Payload, *, key: str, again: bool) -> str:
         """See `ChatSurface.post`; the id is the message's ts."""
@@ -62,8 +63,17 @@ class SlackSurface:
     ) -> ThreadRef:
         """See `ThreadOpener.open_thread`."""
         install, _, channel = place.removeprefix("slack:").partition("/")
+        await self._stand_in(install)
         found = None if tried_at is None else await self._find_root(channel, key, tried_at)
         return ThreadRef("slack", install, channel, found or await self._post(channel, None, payload, key))
+
+    async def _stand_in(self, install: str) -> None:
+        """Threads are known by their workspace: under a wrong one nobody would be heard."""
+        if self._install is None:
+            answer = await call("auth.test", self._client.auth_test())
+            self._install = str(answer["team_id"])
+        if install != self._install:
+            raise TargetGone(f"auth.test: this is {self._install}", code=Blocker.CHAT_GONE)
 
     async def _post(self, channel: str, root: str | None, payload: Payload, key: str) -> str:
         answer = await call(
@@ -81,13 +91,18 @@ class SlackSurface:
         return str(answer["ts"])
 
     async def whisper(
-        self, thread: ThreadRef, to: Author, text: str, link: PrivateLink | None = None
+        self,
+        thread: ThreadRef,
+        to: Author,
+        text: str,
+        link: PrivateLink | None = None,
+        buttons: Sequence[PrivateButton] = (),
     ) -> None:
         """See `Whisperer.whisper`: an ephemeral message, which is gone when they load Slack again."""
         user = user_of(to)
         if user is None:
             raise Refused(f"{to.surface} is not Slack")
-        payload = whispered(text, link)
+        payload = whispered(text, link, buttons)
         await call(
             "chat.postEphemeral",
             self._client.chat_postEphemeral(

@@ -178,6 +178,36 @@ class BlockActions(_Wire):
     container: Container
     message: Message | None = None
     actions: tuple[Click, ...]
+    trigger_id: str = ""
+
+
+class Field(_Wire):
+    """What stands in one field of a form."""
+
+    value: str | None = None
+
+
+class FormState(_Wire):
+    """Fields by the block they stand in and their action id."""
+
+    values: dict[str, dict[str, Field]] = {}
+
+
+class View(_Wire):
+    """A form as it was sent; `private_metadata` is what we gave it."""
+
+    id: str
+    callback_id: str
+    private_metadata: str = ""
+    state: FormState = FormState()
+
+
+class Submission(_Wire):
+    """Somebody sent a form: `view_submission`."""
+
+    team: Identified
+    user: Clicker
+    view: View
 
 
 class Shortcut(_Wire):
@@ -188,6 +218,7 @@ class Shortcut(_Wire):
     channel: Identified
     callback_id: str
     message: Message
+    trigger_id: str = ""
 
 
 def parsed(model: type[Model], body: object) -> Model:

@@ -72,6 +72,13 @@ def conversation_id(thread: ThreadRef) -> str:
     return thread.conversation if thread.root == CHAT else f"{thread.conversation}{_SUFFIX}{thread.root}"
 
 
+def root_of(conversation: str) -> str | None:
+    """The root that a conversation's id names; None if it names no thread."""
+    _, _, suffix = conversation.partition(_SUFFIX)
+    root = suffix.partition(";")[0]
+    return _checked(root) if root else None
+
+
 def base_of(conversation: str) -> str:
     """A conversation's id without its thread."""
     return conversation.partition(";")[0]
@@ -85,9 +92,8 @@ def kind_of(activity: Activity) -> str:
 def _root(activity: Activity) -> str:
     if kind_of(activity) != CHANNEL:
         return CHAT
-    _, _, suffix = activity.conversation.id.partition(_SUFFIX)
-    if root := suffix.partition(";")[0]:
-        return _checked(root)
+    if root := root_of(activity.conversation.id):
+        return root
     if activity.type in _ABOUT_MESSAGES:
         # Some come without the suffix: then they are about the message they reply to, or begin a thread.
         return _checked(activity.reply_to_id or activity.own_id)

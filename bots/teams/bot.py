@@ -16,6 +16,7 @@ from bots.teams.ingress import teams_activities
 from bots.teams.keys import SigningKeys
 from bots.teams.listeners import TeamsListeners
 from bots.teams.people import People
+from bots.teams.presence import Presence
 from bots.teams.surface import TeamsSurface
 from bots.teams.tokens import BotToken
 from core.ports import Inbox
@@ -26,7 +27,7 @@ class TeamsBot:
     """One Bot Framework app. Make it inside the running loop; `stop` it last of all that posts.
 
     Attributes:
-        surface: `ChatSurface`, `ThreadReader` and `Whisperer`.
+        surface: `ChatSurface`, `ThreadReader`, `ThreadOpener` and `Whisperer`.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class TeamsBot:
         metadata_url: str,
         token_url: str,
         service_hosts: Sequence[str],
+        service_url: str,
         admission: Admission,
     ) -> None:
         """Nothing is sent yet.
@@ -51,6 +53,7 @@ class TeamsBot:
             metadata_url: The OpenID document that leads to Microsoft's signing keys.
             token_url: Where our own tokens come from.
             service_hosts: Hosts of Teams; see `is_trusted`.
+            service_url: Where Teams is reached about channels from which nothing came yet.
             admission: Who is heard.
         """
         self._http = open_session()
@@ -59,10 +62,12 @@ class TeamsBot:
         connector = Connector(self._http, token, service_hosts=service_hosts)
         directory, heard = Directory(addresses), Heard()
         inbound = InboundTokens(self._keys, app_id=app_id, service_hosts=service_hosts)
-        listeners = TeamsListeners(inbox, admission, directory, heard)
+        listeners = TeamsListeners(inbox, admission, directory, heard, Presence(connector))
         self._handler = teams_activities(build_adapter(Authentication(inbound, connector)), listeners)
         people = People(connector, directory, friends=admission.tenants)
-        self.surface = TeamsSurface(connector, directory, people, heard)
+        self.surface = TeamsSurface(
+            connector, directory, people, heard, bot_id=f"28:{app_id}", service_url=service_url
+        )
 
     def routes(self) -> list[web.RouteDef]:
         """`POST /api/messages`."""

@@ -13,11 +13,14 @@ from bots.teams.address import CHANNEL, PERSONAL, SURFACE, kind_of, thread_of
 from bots.teams.buttons import (
     START_COMMAND,
     WORDS,
+    Act,
     Answer,
     Ask,
     Choose,
     Pick,
     Press,
+    Review,
+    Reviewed,
     Start,
     Stop,
     picked,
@@ -26,8 +29,10 @@ from bots.teams.buttons import (
 from bots.teams.inbound import files_of, is_for_us, message_text, payload_text
 from bots.teams.wire import Activity, CardPress, MessagePayload, TaskPress, parsed
 from core.activities import Author
-from core.events import Chosen, Deleted, Edited, Incoming, IncomingEvent, Said, StopAsked
+from core.events import Chosen, Deleted, Edited, Incoming, IncomingEvent, Pressed, Said, StopAsked
 from core.ids import MessageRef, ThreadRef
+from core.mirror.pulls import CHANGES_MISSING
+from core.pulls import PullAction
 
 STOP_REACTIONS: Final = frozenset({"274c", "274e", "2716", "23f9", "1f6d1", "26d4", "stopsign"})
 """Crosses and stop signs: what stands before the first underscore of a reaction's id, or the sign's code."""
@@ -165,7 +170,7 @@ def _changed(activity: Activity) -> Incoming:
     return Incoming(
         key=f"{_key(message)}/{'restore' if restored else 'edit'}/{activity.timestamp}",
         place=message.thread,
-        event=Edited(message, message_text(activity)),
+        event=Edited(message, message_text(activity), files_of(activity)),
         author=author_of(activity),
         opens=is_for_us(activity),
         message=message,
@@ -236,13 +241,16 @@ def _missing(press: Press | None) -> str:
 
 
 def _asked(activity: Activity, task: TaskPress) -> Invoked | None:
-    """Forms: the two that we open, and what is sent with them."""
+    """Forms: those that we open, and what is sent with them."""
     press = press_in(task.data)
     match activity.name, press.data if press else None:
         case "task/fetch", Ask() as asked:
             return Invoked(None, answers.answer_form(asked, nonce=activity.own_id))
-        case "task/submit", Answer() if press and (incoming := _meant(activity, press)):
-            return Invoked(incoming, answers.closed())
+        case "task/fetch", Review() as opened:
+            return Invoked(None, answers.changes_form(opened, nonce=activity.own_id))
+        case "task/submit", Answer() | Reviewed() if press:
+            incoming = _meant(activity, press)
+            return Invoked(incoming, answers.closed() if incoming else answers.told(CHANGES_MISSING))
         case "composeExtension/fetchTask", _ if task.command_id == START_COMMAND and task.message_payload:
             text = payload_text(task.message_payload)
             form = answers.start_form(task.message_payload.author_name, text, nonce=activity.own_id)
@@ -264,15 +272,23 @@ def _meant(activity: Activity, press: Press) -> Incoming | None:
             return _clicked(activity, press, Chosen(question, ", ".join(chosen)))
         case Answer(question=question) if words := press.fields.get(WORDS, "").strip():
             return _clicked(activity, press, Chosen(question, words))
+        case Act(card=card, action=action, sure=sure):
+            return _clicked(activity, press, Pressed(card, action, confirmed=sure))
+        case Reviewed(card=card) if words := press.fields.get(WORDS, "").strip():
+            return _clicked(activity, press, Pressed(card, PullAction.REQUEST_CHANGES, text=words))
         case _:
             return None
 
 
 def _clicked(activity: Activity, press: Press, event: IncomingEvent) -> Incoming:
-    thread = thread_of(activity)
-    picks = f"/{press.fields.get('picked', '')}" if isinstance(press.data, Pick) else ""
+    thread, more = thread_of(activity), ""
+    if isinstance(press.data, Pick):
+        more = f"/{press.fields.get('picked', '')}"
+    elif isinstance(press.data, Act):
+        # Pressed again, it is meant again. One that Teams repeats under another id is settled as done before.
+        more = f"/{activity.author.id}/{activity.own_id}"
     return Incoming(
-        key=f"{_key(MessageRef(thread, 'press'))}/{press.data.nonce}{picks}",
+        key=f"{_key(MessageRef(thread, 'press'))}/{press.data.nonce}{more}",
         place=thread,
         event=event,
         author=author_of(activity),

@@ -22,6 +22,9 @@ _REMOVED: Final = frozenset(
 )
 """With 404: what the call was about is not there, but the conversation may be."""
 
+_NOT_DONE: Final = frozenset({412, 503})
+"""By their meaning nothing was begun: a condition did not hold, or nobody was there to take the call."""
+
 
 def delivery_error(call: str, status: int, body: Any, headers: Mapping[str, str]) -> DeliveryError:
     """What was answered to `call`, as what the caller does next.
@@ -37,10 +40,10 @@ def delivery_error(call: str, status: int, body: Any, headers: Mapping[str, str]
     if status == 401:
         # The token, not the thread: everything waits until somebody mends it, and nothing is given up.
         return TryLater(f"{call}: Teams refuses our token")
+    if status in _NOT_DONE or status < 400:
+        return TryLater(said)
     if status >= 500 or status == 408:
         return TryLater(said, maybe_done=True)
-    if status < 400 or status == 412:
-        return TryLater(said)
     return Refused(said)
 
 

@@ -2,21 +2,26 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from botbuilder.core import InvokeResponse, TurnContext
 from botbuilder.core.teams import TeamsActivityHandler
 
 from bots.teams.address import address_of, thread_of
+from bots.teams.answers import told
 from bots.teams.directory import Directory
 from bots.teams.events import Admission, parse_activity, parse_invoke
 from bots.teams.heard import Heard
 from bots.teams.inbound import files_of, message_text
+from bots.teams.presence import ABSENT, Presence
 from bots.teams.wire import Activity, MalformedActivity, parsed
 from core.events import Incoming, ThreadMessage
 from core.ports import Inbox
 
 log = logging.getLogger(__name__)
+
+FETCH: Final = "composeExtension/fetchTask"
+"""Somebody chose a command of ours, perhaps where we are not."""
 
 
 class TeamsListeners(TeamsActivityHandler):
@@ -25,8 +30,11 @@ class TeamsListeners(TeamsActivityHandler):
     Raises `MalformedActivity` and `StoreUnavailable`.
     """
 
-    def __init__(self, inbox: Inbox, admission: Admission, directory: Directory, heard: Heard) -> None:
+    def __init__(
+        self, inbox: Inbox, admission: Admission, directory: Directory, heard: Heard, presence: Presence
+    ) -> None:
         super().__init__()
+        self._presence = presence
         self._inbox = inbox
         self._admission = admission
         self._directory = directory
@@ -56,10 +64,13 @@ class TeamsListeners(TeamsActivityHandler):
     async def on_invoke_activity(self, turn_context: TurnContext) -> InvokeResponse:
         """The answer is complete: Teams shows it within seconds, or shows an error."""
         body = turn_context.activity.body
-        await self._place(body, parsed(Activity, body))
+        activity = parsed(Activity, body)
+        is_ours = await self._place(body, activity)
         invoked = parse_invoke(body, self._admission)
         if invoked is None:
             return InvokeResponse(status=501)
+        if is_ours and activity.name == FETCH and not await self._presence.is_in(address_of(body)):
+            return InvokeResponse(status=200, body=dict(told(ABSENT)))
         await self._accept(invoked.incoming)
         return InvokeResponse(status=200, body=dict(invoked.answer))
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from bots.teams.address import CHAT, PERSONAL, Address, conversation_id
+from bots.teams.address import CHANNEL, CHAT, PERSONAL, SURFACE, Address, conversation_id, root_of
 from bots.teams.connector import Connector, Nameless, Spot
 from bots.teams.directory import Directory
+from bots.teams.doubts import begun_in_doubt, doubted
 from bots.teams.events import user_of
 from bots.teams.heard import Heard
 from bots.teams.people import People
@@ -20,7 +21,7 @@ from core.activities import Author, Fate
 from core.errors import Refused, StoreUnavailable, TargetGone, Throttled, TryLater
 from core.events import ThreadMessage
 from core.ids import MessageRef, ThreadRef
-from core.ports import Payload, PrivateLink
+from core.ports import Payload, PrivateButton, PrivateLink
 
 log = logging.getLogger(__name__)
 
@@ -37,19 +38,31 @@ _REACTIONS: Final[dict[Fate, str | None]] = {
 
 
 class TeamsSurface:
-    """`ChatSurface`, `ThreadReader` and `Whisperer` of every tenant we serve. No call is repeated here.
+    """`ChatSurface`, `ThreadReader`, `ThreadOpener`, `Whisperer` of our tenants. No call is repeated here.
 
     Whatever is said goes to the address that the conversation's newest activity told, never into the answer
     to an activity: by the time an agent has something to say, that is long gone.
 
     Teams takes no key for a post and lets a bot read nothing back. A post of which nobody knows whether it
-    got through is therefore made again, and may then be there twice: a copy is a nuisance, an answer that
-    nobody sees is silence. It is kept rare. An answer that this process saw counts. And nothing is posted
-    again before Teams has answered a harmless question about the same conversation: while posts arrive and
-    answers do not, there is one copy and not one for each attempt.
+    got through is not made again: what follows it is a message that says so, and holds the words for whoever
+    misses them (see `doubted`). An answer that this process saw counts. And nothing follows before Teams has
+    answered a harmless question about the same conversation: while posts arrive and answers do not, there is
+    one such message and not one for each attempt.
     """
 
-    def __init__(self, connector: Connector, directory: Directory, people: People, heard: Heard) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        directory: Directory,
+        people: People,
+        heard: Heard,
+        *,
+        bot_id: str,
+        service_url: str,
+    ) -> None:
+        """`bot_id`: our account, `28:...`; `service_url`: where channels are that we never heard of."""
+        self._bot_id = bot_id
+        self._service_url = service_url
         self._connector = connector
         self._directory = directory
         self._people = people
@@ -62,13 +75,38 @@ class TeamsSurface:
             return self._posted[key]
         address = await self._address(thread)
         if again:
-            await self._sign_of_life(address, thread)
-        spot = _spot(address, thread)
-        id = await self._connector.send(spot, _activity(payload, address, spot))
+            await self._sign_of_life(address, thread.conversation)
+        spot, said = _spot(address, thread), doubted(payload) if again else payload
+        id = await self._connector.send(spot, _activity(said, address, spot))
         self._remember(key, id)
         if text := payload.get("text"):
             self._heard.put(thread, ThreadMessage(address.bot_name, text, id, from_us=True))
         return id
+
+    async def open_thread(
+        self, place: str, payload: Payload, *, key: str, tried_at: float | None
+    ) -> ThreadRef:
+        """See `ThreadOpener.open_thread`. A thread that may be the second one says so."""
+        install, _, channel = place.removeprefix(f"{SURFACE}:").partition("/")
+        if tried_at is not None and key in self._posted:
+            return ThreadRef(SURFACE, install, channel, self._posted[key])
+        address = await self._channel(install, channel)
+        if tried_at is not None:
+            await self._sign_of_life(address, channel)
+            payload = begun_in_doubt(payload)
+        wanted = {
+            "isGroup": True,
+            "bot": {"id": address.bot_id},
+            "tenantId": install,
+            "channelData": {"channel": {"id": channel}, "tenant": {"id": install}},
+            "activity": {**payload, "from": {"id": address.bot_id, "name": address.bot_name}},
+        }
+        opened = await self._connector.open_conversation(address.service_url, wanted)
+        root = opened.message or root_of(opened.conversation)
+        if root is None:
+            raise Nameless("create: no thread in the answer")
+        self._remember(key, root)
+        return ThreadRef(SURFACE, install, channel, root)
 
     async def edit(self, message: MessageRef, payload: Payload) -> None:
         """See `ChatSurface.edit`. A message that somebody removed raises `Refused`: it stays removed."""
@@ -95,13 +133,18 @@ class TeamsSurface:
                 raise
 
     async def whisper(
-        self, thread: ThreadRef, to: Author, text: str, link: PrivateLink | None = None
+        self,
+        thread: ThreadRef,
+        to: Author,
+        text: str,
+        link: PrivateLink | None = None,
+        buttons: Sequence[PrivateButton] = (),
     ) -> None:
         """See `Whisperer.whisper`: in the thread for a day; where Teams will not, in their chat with us."""
         user = user_of(to)
         if user is None:
             raise Refused(f"{to.surface} is not Teams")
-        address, payload = await self._address(thread), whispered(text, link)
+        address, payload = await self._address(thread), whispered(text, link, buttons)
         spot = _spot(address, thread)
         activity = _activity(payload, address, spot)
         if address.conversation_type == PERSONAL:
@@ -115,7 +158,7 @@ class TeamsSurface:
         except (Refused, TargetGone) as error:
             # Not every Teams has private messages in conversations; nothing is said of the thread by that.
             log.info("not whispered in the thread", extra={"reason": str(error)})
-            await self._tell_beside(address, user, payload)
+            await self._tell_beside(address, user, whispered(text, link))
 
     async def history(self, thread: ThreadRef) -> Sequence[ThreadMessage]:
         """See `ThreadReader.history`: what Teams told us since we started, which may be little or nothing."""
@@ -146,10 +189,10 @@ class TeamsSurface:
             is_external=author.is_external or person.is_stranger,
         )
 
-    async def _sign_of_life(self, address: Address, thread: ThreadRef) -> None:
+    async def _sign_of_life(self, address: Address, conversation: str) -> None:
         """Any answer will do, but trouble and the end of the conversation."""
         with suppress(Refused):
-            await self._connector.members(Spot(address.service_url, thread.conversation))
+            await self._connector.members(Spot(address.service_url, conversation))
 
     async def _tell_beside(self, address: Address, user: str, payload: Payload) -> None:
         chat = {
@@ -164,13 +207,28 @@ class TeamsSurface:
         await self._connector.send(spot, _activity(payload, address, spot))
 
     async def _address(self, thread: ThreadRef) -> Address:
-        try:
-            address = await self._directory.of(thread)
-        except StoreUnavailable as error:
-            raise TryLater(f"no address: {error}") from error
+        address = await self._known(thread)
         if address is None:
             raise TryLater("no address: Teams has not told where the conversation is")
         return address
+
+    async def _channel(self, install: str, channel: str) -> Address:
+        """Where the channel is, remembered for all that follows; Teams' general address if it never told."""
+        known = await self._known(ThreadRef(SURFACE, install, channel, ""))
+        if known is not None:
+            return known
+        address = Address(install, self._service_url, channel, CHANNEL, self._bot_id, "")
+        try:
+            await self._directory.remember(address, None)
+        except StoreUnavailable as error:
+            raise TryLater(f"no address: {error}") from error
+        return address
+
+    async def _known(self, thread: ThreadRef) -> Address | None:
+        try:
+            return await self._directory.of(thread)
+        except StoreUnavailable as error:
+            raise TryLater(f"no address: {error}") from error
 
     def _remember(self, key: str, id: str) -> None:
         self._posted[key] = id

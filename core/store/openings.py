@@ -86,6 +86,12 @@ class OpeningStore:
         async with self._database.write() as connection:
             await connection.execute(sa.update(openings).where(first).values(tried_at=at))
 
+    async def untried(self, session_id: SessionId) -> None:
+        """Of the only attempt so far it is certain that it came to nothing."""
+        mine = sa.update(openings).where(openings.c.session_id == session_id)
+        async with self._database.write() as connection:
+            await connection.execute(mine.values(tried_at=None))
+
     async def opened(self, session_id: SessionId, thread: ThreadRef) -> None:
         """The thread is there: from now on the session is shown in it, and what is said there reaches it."""
         mine = openings.c.session_id == session_id

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.activities import Answered, Entry, Fate, FateChanged, Logged, dump_entry, load_entry
 from core.errors import Fenced
-from core.events import Incoming, Said, SessionOpened, StopAsked
+from core.events import Incoming, Said, SessionOpened
 from core.ids import ElicitationId, EntryKey, IssueRef, SessionId, ThreadRef, TurnId
-from core.intake import Waiting, dump_incoming, load_incoming
+from core.intake import Waiting, as_heard, dump_incoming, is_outdated, load_incoming
 from core.ports import Receipt, TrackedIssue
 from core.session import (
     Append,
@@ -27,7 +27,8 @@ from core.session import (
 )
 from core.store.database import Database
 from core.store.mirroring import bind
-from core.store.tables import bindings, events, inbox, ops, sessions, threads
+from core.store.places import asking, heard_of, is_thread, session_at
+from core.store.tables import bindings, events, inbox, sessions, threads
 
 Enqueue = Callable[[sa.Connection, SessionId, int], None]
 
@@ -110,7 +111,7 @@ class SessionStore:
     async def _known(self, incoming: Incoming) -> bool:
         # Channels are full of messages that concern nobody here: look without taking the write lock.
         async with self._database.read() as connection:
-            return await _session_at(connection, incoming) is not None
+            return await session_at(connection, incoming) is not None
 
     async def _accept(
         self, connection: AsyncConnection, incoming: Incoming, enqueue: Enqueue, to: SessionId | None
@@ -118,13 +119,17 @@ class SessionStore:
         known = await connection.scalar(sa.select(inbox.c.session_id).where(inbox.c.dedupe == incoming.key))
         if known is not None:
             return Accepted(Receipt.DUPLICATE, SessionId(known))
-        session_id = to or await _session_at(connection, incoming)
+        session_id = to or await session_at(connection, incoming)
         if isinstance(incoming.event, SessionOpened) and session_id is not None:
             # Of several that ask at this moment, the answers of their own calls tell which one is whose.
-            _, certain = await _asking(connection, incoming.event)
+            _, certain = await asking(connection, incoming.event)
             if certain:
                 await self._adopt(connection, session_id, incoming.event)
             return Accepted(Receipt.DUPLICATE, session_id)
+        before = await heard_of(connection, session_id, incoming)
+        if is_outdated(incoming, before):
+            return Accepted(Receipt.DUPLICATE, session_id)
+        incoming = as_heard(incoming, before)
         if session_id is None:
             session_id = await self._create(connection, incoming)
         await self.put(connection, session_id, incoming, enqueue)
@@ -231,7 +236,7 @@ class SessionStore:
     async def _move_thread(
         self, connection: AsyncConnection, thread: ThreadRef, session_id: SessionId
     ) -> None:
-        here = _is_thread(thread)
+        here = is_thread(thread)
         await connection.execute(sa.update(threads).where(here).values(session_id=session_id))
         await bind(connection, session_id, sink=thread.surface, target=str(thread), install=thread.install)
 
@@ -409,72 +414,6 @@ async def _take(
 
 def _worked(session: Session, since: float) -> bool:
     return session.turn is not None and session.started_at <= since
-
-
-async def _session_at(connection: AsyncConnection, incoming: Incoming) -> SessionId | None:
-    match incoming.place, incoming.event:
-        case str(linear_session), SessionOpened() as opened:
-            return await _owner(connection, linear_session, opened)
-        case str(linear_session), _:
-            mine = sa.select(sessions.c.id).where(sessions.c.linear_session_id == linear_session)
-            return await connection.scalar(mine)
-        case IssueRef(), _:  # Of several sessions, perhaps: `at_work_on` finds them.
-            return None
-        case ThreadRef() as thread, event:
-            here = sa.select(threads.c.session_id).where(_is_thread(thread))
-            if (found := await connection.scalar(here)) is not None:
-                return SessionId(found)
-            return await _author_of(connection, incoming) if isinstance(event, StopAsked) else None
-
-
-def _is_thread(thread: ThreadRef) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        threads.c.surface == thread.surface,
-        threads.c.install == thread.install,
-        threads.c.conversation == thread.conversation,
-        threads.c.root == thread.root,
-    )
-
-
-async def _author_of(connection: AsyncConnection, incoming: Incoming) -> SessionId | None:
-    """The session that posted the message: a reaction names the message, but not its thread."""
-    if incoming.message is None:
-        return None
-    thread = incoming.message.thread
-    posted = sa.select(ops.c.session_id).where(
-        ops.c.sink == thread.surface,
-        ops.c.result == incoming.message.id,
-        ops.c.target.startswith(f"{thread.place}/", autoescape=True),
-    )
-    return await connection.scalar(posted)
-
-
-async def _owner(connection: AsyncConnection, linear_session: str, opened: SessionOpened) -> SessionId | None:
-    """The session that owns an agent session, or is just asking Linear for it.
-
-    What a person opens is never the echo of our own call.
-    """
-    mine = sa.select(sessions.c.id).where(sessions.c.linear_session_id == linear_session)
-    if (found := await connection.scalar(mine)) is not None:
-        return SessionId(found)
-    if opened.by_person:
-        return None
-    candidates, _ = await _asking(connection, opened)
-    return candidates[0] if candidates else None
-
-
-async def _asking(connection: AsyncConnection, opened: SessionOpened) -> tuple[list[SessionId], bool]:
-    """The sessions that ask Linear for one on this issue, likeliest first; whether the first is certain."""
-    rows = await connection.execute(
-        sa.select(sessions.c.id, sessions.c.thread_url).where(
-            sessions.c.issue_id == opened.issue,
-            sessions.c.linear_session_id.is_(None),
-            sessions.c.linear_pending_at.is_not(None),
-        )
-    )
-    asking = {SessionId(row.id): row.thread_url in opened.external_urls for row in rows}
-    linked = [session_id for session_id, is_linked in asking.items() if is_linked]
-    return [*linked, *asking], len(linked or asking) == 1
 
 
 async def _record(connection: AsyncConnection, session_id: SessionId) -> Record:

@@ -370,6 +370,14 @@ def everything_said(environ: dict[str, str]) -> str:
         return str(error)
 
 
+TENANT = "ac3e0000-0000-4000-8000-000000000001"
+OTHER = "07e40000-0000-4000-8000-000000000002"
+TEAMS = {
+    "THREADLINE_TEAMS__APP_ID": "b0700000-0000-4000-8000-00000000000b",
+    "THREADLINE_TEAMS__APP_PASSWORD": "s3cret",
+    "THREADLINE_TEAMS__TENANT_ID": TENANT,
+}
+NO_CHANNEL = 'must be a channel like "slack:T0001/C0001" or "teams:<tenant id>/19:...@thread.tacv2"'
 TEAM_CHANNEL = '[[teams]]\nkey = "ENG"\nchannel = "slack:T0001/C0001"\n'
 
 
@@ -385,11 +393,19 @@ def test_a_team_has_a_channel_in_which_its_sessions_are_shown(tmp_path: Path) ->
         (TEAM_CHANNEL * 2, "threadline.toml: teams[1].key is there twice: ENG"),
         (
             TEAM_CHANNEL.replace("slack:T0001/C0001", "#eng"),
-            'threadline.toml: teams[0].channel must be a Slack channel like "slack:T0001/C0001"',
+            f"threadline.toml: teams[0].channel {NO_CHANNEL}",
         ),
-        (
-            TEAM_CHANNEL.replace("slack:T0001/C0001", "teams:t/19:c"),
-            'threadline.toml: teams[0].channel must be a Slack channel like "slack:T0001/C0001"',
+        *(
+            (
+                TEAM_CHANNEL.replace("slack:T0001/C0001", wrong),
+                f"threadline.toml: teams[0].channel {NO_CHANNEL}",
+            )
+            for wrong in (
+                "teams:acme/19:eng@thread.tacv2",
+                f"teams:{TENANT}/19%3Aeng%40thread.tacv2",
+                f"teams:{TENANT}/19:eng@thread.tacv2;messageid=1",
+                f"teams:{TENANT}/19:group@thread.v2",
+            )
         ),
         (
             TEAM_CHANNEL.replace('"ENG"', '"eng"'),
@@ -401,7 +417,17 @@ def test_a_team_has_a_channel_in_which_its_sessions_are_shown(tmp_path: Path) ->
             "threadline.toml: teams[0].chanel is not known; did you mean channel?",
         ),
     ],
-    ids=["twice", "name", "Teams", "lower case", "missing", "mistyped"],
+    ids=[
+        "twice",
+        "name",
+        "no tenant",
+        "as in links",
+        "a thread",
+        "a group chat",
+        "lower case",
+        "missing",
+        "mistyped",
+    ],
 )
 def test_a_wrong_team_is_named_in_one_line(tmp_path: Path, text: str, line: str) -> None:
     config(tmp_path, text)
@@ -411,3 +437,14 @@ def test_a_wrong_team_is_named_in_one_line(tmp_path: Path, text: str, line: str)
 def test_a_channel_in_slack_needs_slack(tmp_path: Path) -> None:
     config(tmp_path, TEAM_CHANNEL)
     assert problems({}, tmp_path) == ["THREADLINE_SLACK__BOT_TOKEN is missing: teams[0].channel is in Slack"]
+
+
+def test_a_channel_in_teams_needs_teams_and_a_tenant_that_is_heard(tmp_path: Path) -> None:
+    channel = f"teams:{OTHER}/19:eng@thread.tacv2"
+    config(tmp_path, TEAM_CHANNEL.replace("slack:T0001/C0001", channel))
+    assert problems({}, tmp_path) == ["THREADLINE_TEAMS__APP_ID is missing: teams[0].channel is in Teams"]
+    assert problems(TEAMS, tmp_path) == [
+        "THREADLINE_TEAMS__TENANTS does not name the tenant of teams[0].channel"
+    ]
+    (team,) = load({**TEAMS, "THREADLINE_TEAMS__TENANTS": OTHER}, tmp_path).linear_teams
+    assert team.channel == channel

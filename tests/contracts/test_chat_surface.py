@@ -13,6 +13,7 @@ from bots.teams import http
 from bots.teams.address import Address
 from bots.teams.connector import Connector
 from bots.teams.directory import Directory
+from bots.teams.doubts import MAYBE_SAID, SHOW
 from bots.teams.heard import Heard
 from bots.teams.people import People
 from bots.teams.render import render as teams_render
@@ -41,13 +42,17 @@ ENG = "19:eng@thread.tacv2"
 
 @dataclass
 class Place:
-    """A surface with one thread that a person began; `texts` and `fates` are what is to be seen there."""
+    """A surface with one thread that a person began; `texts` and `fates` are what is to be seen there.
+
+    `in_doubt` is how a message reads of which nobody knows whether it is there already.
+    """
 
     surface: ChatSurface
     render: Render
     asked: MessageRef
     texts: Callable[[], list[str]]
     fates: Callable[[], set[Fate]]
+    in_doubt: Callable[[str], str] = str
 
     @property
     def thread(self) -> ThreadRef:
@@ -89,8 +94,9 @@ async def teams(folder: Path) -> AsyncIterator[Place]:
         def fates() -> set[Fate]:
             return {MARKS[name] for name in playground.reactions(ENG, root)}
 
-        surface = TeamsSurface(connector, directory, People(connector, directory), Heard())
-        yield Place(surface, teams_render, asked, texts, fates)
+        people = People(connector, directory)
+        surface = TeamsSurface(connector, directory, people, Heard(), bot_id=BOT, service_url="")
+        yield Place(surface, teams_render, asked, texts, fates, lambda _: f"{MAYBE_SAID}\n[{SHOW}]")
 
 
 async def fake(_: Path) -> AsyncIterator[Place]:
@@ -125,9 +131,9 @@ async def test_a_post_that_got_through_is_not_repeated(place: Place) -> None:
     assert place.texts() == ["Hello."]
 
 
-async def test_a_second_attempt_posts_what_never_got_through(place: Place) -> None:
+async def test_a_second_attempt_posts_what_may_never_have_got_through(place: Place) -> None:
     await place.surface.post(place.thread, place.words("Hello."), key="k", again=True)
-    assert place.texts() == ["Hello."]
+    assert place.texts() == [place.in_doubt("Hello.")]
 
 
 async def test_an_edit_replaces_the_text_however_often_it_is_made(place: Place) -> None:

@@ -22,10 +22,12 @@ from core.ids import ElicitationId, IssueRef, MessageRef, ThreadRef, TurnId
 from core.intake import (
     Options,
     Waiting,
+    as_heard,
     dump_incoming,
     fold,
     for_one_turn,
     given_of,
+    is_outdated,
     load_incoming,
     meaning,
     options_of,
@@ -199,6 +201,25 @@ def test_an_edit_keeps_the_attachments() -> None:
 def test_an_edit_of_what_was_taken_stays() -> None:
     rows = waiting(Edited(message("gone"), "with tests"))
     assert fold(rows) == rows
+
+
+def test_an_edit_that_mentions_us_is_said_now_if_nobody_heard_the_message() -> None:
+    file = Attachment("a.txt", "text/plain", "https://x.test/a")
+    edit = replace(incoming(Edited(message("1"), "fix search", (file,)), "1"), opens=True)
+    heard = [incoming(Said("fix serch"), "1")]
+    assert as_heard(edit, []).event == Said("fix search", (file,))
+    assert as_heard(edit, heard) == edit
+    assert as_heard(replace(edit, opens=False), []) == replace(edit, opens=False)
+
+
+def test_a_message_that_comes_after_its_own_edit_is_outdated() -> None:
+    late = incoming(Said("fix serch"), "1")
+    edit = replace(late, key=f"{late.key}/edit/2", event=Edited(message("1"), "fix search"))
+    assert is_outdated(late, [edit])
+    assert not is_outdated(late, [])
+    assert not is_outdated(edit, [edit])
+    # Somebody chose the message in its menu: that is asked for anew.
+    assert not is_outdated(replace(late, key=f"{late.key}/shortcut/ann"), [late, edit])
 
 
 def test_a_deletion_takes_the_message_that_waits_with_it() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.activities import Blocker
+from core.activities import Blocker, Notice
 from core.errors import StoreUnavailable
 from core.events import Incoming, Said
 from core.ids import MessageRef
@@ -179,6 +179,34 @@ async def test_trouble_of_a_surface_is_told_while_it_lasts(scene: Scene) -> None
         "blocked chat.gone",
         "clear chat.gone",
     ]
+
+
+async def test_a_chat_that_is_gone_is_named_in_linear_and_in_the_other_chats(scene: Scene) -> None:
+    scene.runner.lives = [waiting_for_ever]
+    await scene.say("fix it")
+    turn = scene.begin()
+    run = await running(scene)
+    for _ in range(2):  # Once more after a crash in between.
+        await scene.service.sink_gone(scene.session, "slack", Blocker.CHAT_GONE)
+    assert await notices(scene) == [("", "Slack")]
+    run.succeed()
+    assert await turn == "done"
+    await scene.service.sink_gone(scene.session, "teams", Blocker.CHAT_GONE)
+    assert await notices(scene) == [("", "Slack"), ("", "Teams"), ("linear", "Teams")]
+
+
+async def test_a_session_that_is_gone_in_linear_after_its_turn_is_named_in_chat(scene: Scene) -> None:
+    await scene.say("fix it")
+    await scene.play()
+    await scene.service.sink_gone(scene.session, "linear", Blocker.LINEAR_GONE)
+    (notice,) = [one.entry for one in await scene.log() if isinstance(one.entry, Notice)]
+    assert notice == Notice(body="The session was removed in Linear; I go on here.")
+
+
+async def notices(scene: Scene) -> list[tuple[str, str]]:
+    """Where something was said outside of any turn, and of which chat."""
+    said = [one.entry for one in await scene.log() if isinstance(one.entry, Notice)]
+    return [(one.surface, next(name for name in ("Slack", "Teams") if name in one.body)) for one in said]
 
 
 async def test_trouble_between_turns_is_not_told(scene: Scene) -> None:

@@ -99,3 +99,19 @@ def thread(root: str = "17.000100") -> ThreadRef:
 
 def ref(ts: str, root: str = "17.000100") -> MessageRef:
     return MessageRef(thread(root), ts)
+
+
+def sent_form(metadata: str, words: str | None = "Rename it.", **user: str) -> dict[str, Any]:
+    """A `view_submission` of the form for changes."""
+    return {
+        "type": "view_submission",
+        "team": {"id": "T0001"},
+        "user": {"id": "U0ANN", "name": "ann", "team_id": "T0001"} | user,
+        "view": {
+            "id": "V1",
+            "type": "modal",
+            "callback_id": "review",
+            "private_metadata": metadata,
+            "state": {"values": {"words": {"text": {"type": "plain_text_input", "value": words}}}},
+        },
+    }

@@ -186,15 +186,16 @@ def test_change_that_is_no_edit_by_its_author_is_dropped(
     assert parse_event(envelope(changed(before, after))) is None
 
 
-def test_edit_that_adds_a_mention_is_a_request() -> None:
-    incoming = read(changed(reply("fix search"), edited("<@U0BOT> fix search")))
-    assert (incoming.event, incoming.opens) == (Said("fix search"), True)
-    assert incoming.key == "slack/T0001/C0001/18.000200/edit/19.000000"
+@pytest.mark.parametrize("before", ["fix search", "<@U0BOT> fix serch"], ids=["first mention", "not heard"])
+def test_edit_that_mentions_us_may_be_the_first_that_we_hear(before: str) -> None:
+    assert read(changed(reply(before), edited("<@U0BOT> fix search"))).opens
 
 
-def test_mention_event_of_an_edit_has_the_key_of_the_edit() -> None:
-    incoming = read(edited("<@U0BOT> fix search", type="app_mention"))
-    assert incoming.key == "slack/T0001/C0001/18.000200/edit/19.000000"
+def test_mention_event_of_an_edit_is_that_edit() -> None:
+    text = "<@U0BOT> fix search"
+    change = read(changed(reply("fix search"), edited(text)))
+    assert read(edited(text, type="app_mention")) == change
+    assert change.event == Edited(ref("18.000200"), "fix search")
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,14 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from bots.slack.forms import FormAsked
 from bots.slack.ingress import BODY_BYTES, PATH, slack_events
 from bots.slack.listeners import build_app
-from core.events import Said, StopAsked
+from core.errors import TryLater
+from core.events import Pressed, Said, StopAsked
+from core.pulls import PullAction
 from playground.slack_events import signed_headers
-from tests.bots.slack.envelopes import click, envelope, message, reaction
+from tests.bots.slack.envelopes import click, envelope, message, reaction, sent_form, thread
 from tests.bots.slack.fakes import FakeInbox
 
 NOW = 1_700_000_000
@@ -52,11 +55,20 @@ class Door:
         return await self.knock(urlencode({"payload": json.dumps(payload)}).encode(), content_type=FORM)
 
 
+async def unopened(asked: FormAsked) -> None:
+    raise TryLater("no connection to Slack")
+
+
+async def everywhere(_: Mapping[str, Any]) -> bool:
+    """We are in every channel."""
+    return True
+
+
 @pytest.fixture
 async def door() -> AsyncIterator[Door]:
     inbox = FakeInbox()
     # No server listens at this address: a call of Slack's API before the answer would fail.
-    app = build_app(inbox, api_url="http://127.0.0.1:9/api/")
+    app = build_app(inbox, unopened, everywhere, api_url="http://127.0.0.1:9/api/")
     site = web.Application()
     site.router.add_post(PATH, slack_events(app, ["new", "old"], now=lambda: float(NOW)))
     async with TestClient(TestServer(site)) as client:
@@ -103,6 +115,28 @@ async def test_choice_of_every_button_is_heard(door: Door) -> None:
         action = {"block_id": "question:q1", "action_id": action_id, "value": "a", "action_ts": action_id}
         assert await door.interaction(click(action)) == (200, "")
     assert len(door.inbox.accepted) == 3
+
+
+async def test_press_on_a_pull_request_is_stored_before_it_is_acknowledged(door: Door) -> None:
+    press = click({"action_id": "pull/approve", "value": "c1"})
+    door.inbox.is_down = True
+    assert await door.interaction(press) == (503, "")
+    door.inbox.is_down = False
+    assert [await door.interaction(press) for _ in range(2)] == [(200, "")] * 2
+    [incoming] = door.inbox.accepted.values()
+    assert (incoming.event, incoming.place) == (Pressed("c1", PullAction.APPROVE), thread())
+
+
+async def test_form_that_cannot_even_be_spoken_of_is_no_success(door: Door) -> None:
+    press = click({"action_id": "pull/request_changes", "value": "c1"}, trigger_id="1.t")
+    assert (await door.interaction(press))[0] == 502
+    assert door.inbox.asked == []
+
+
+@pytest.mark.parametrize("metadata", ["", "x", "[]", '{"channel": "C0001"}'])
+async def test_form_that_does_not_say_where_it_belongs_is_no_form_of_ours(door: Door, metadata: str) -> None:
+    assert await door.interaction(sent_form(metadata)) == (200, "")
+    assert door.inbox.asked == []
 
 
 @pytest.mark.parametrize("secret", ["new", "old"])
@@ -200,7 +234,7 @@ async def test_signed_event_that_nobody_handles_is_fine(door: Door, body: dict[s
         click({"action_id": "stop"}) | {"container": None},
         {
             "type": "view_submission",
-            "view": {"callback_id": "v"},
+            "view": {"callback_id": "v", "type": "modal"},
             "user": {"id": "U0ANN"},
             "team": {"id": "T0001"},
         },

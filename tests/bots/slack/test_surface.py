@@ -7,6 +7,8 @@ import aiohttp
 import pytest
 
 from bots.slack.client import SCOPES, build_client
+from bots.slack.dialogs import Dialogs
+from bots.slack.forms import FormAsked
 from bots.slack.people import KEPT_S, People
 from bots.slack.render import render
 from bots.slack.surface import SlackSurface
@@ -20,6 +22,7 @@ from playground.slack import BOT_TOKEN, Grant, SlackConfig, SlackPlayground
 from playground.slack_blocks import elements_of
 from playground.slack_clock import VirtualClock
 from playground.slack_faults import Fault
+from playground.slack_state import Trigger
 
 ANN = Author("slack", "T0001/U0ANN", "U0ANN")
 # For the type checker.
@@ -354,10 +357,14 @@ async def test_person_is_asked_for_once_an_hour(
 async def test_named_scopes_are_enough_for_everything(session: aiohttp.ClientSession) -> None:
     scopes = frozenset(scope for needed in SCOPES.values() for scope in needed)
     async with SlackPlayground(SlackConfig(grants={BOT_TOKEN: Grant(scopes)}), VirtualClock()) as slack:
-        surface = SlackSurface(build_client(BOT_TOKEN, slack.api_url, session))
+        client = build_client(BOT_TOKEN, slack.api_url, session)
+        surface = SlackSurface(client)
         root = slack.people.say("U0ANN", "C0001", "hi")
         thread = ThreadRef("slack", "T0001", "C0001", root)
         ts = await surface.post(thread, HELLO, key="k1", again=True)
+        slack.workspace.triggers["1.t"] = Trigger("U0ANN", slack.clock.now())
+        await Dialogs(client).open(FormAsked("1.t", thread, "U0ANN", "c1"))
+        assert slack.forms.shown("U0ANN") is not None
         await surface.edit(MessageRef(thread, ts), HELLO)
         await surface.react(MessageRef(thread, root), add=Fate.DONE, remove=Fate.SEEN)
         await surface.permalink(MessageRef(thread, root))
@@ -393,3 +400,14 @@ async def test_a_channel_that_is_not_there_is_gone(
         surface = SlackSurface(build_client(BOT_TOKEN, slack.api_url, session))
         with pytest.raises(TargetGone):
             await surface.open_thread("slack:T0001/C0404", HELLO, key="k", tried_at=tried_at)
+
+
+async def test_a_channel_of_another_workspace_is_gone_before_anything_is_said(
+    session: aiohttp.ClientSession,
+) -> None:
+    async with SlackPlayground() as slack:
+        surface = SlackSurface(build_client(BOT_TOKEN, slack.api_url, session))
+        for _ in range(2):
+            with pytest.raises(TargetGone, match=r"^auth\.test: this is T0001$"):
+                await surface.open_thread("slack:T0002/C0001", HELLO, key="k", tried_at=None)
+        assert slack.api.calls == {"auth.test": 1}

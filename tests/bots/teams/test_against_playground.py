@@ -17,6 +17,9 @@ from core.mirror.cards import AnswerItem, ChatItem, ProgressCard, QuestionItem
 from core.ports import Receipt
 from core.store.addresses import AddressStore
 from playground.teams import APP_ID, APP_SECRET, TENANT, TeamsPlayground
+from playground.teams_faults import Fault
+from playground.teams_state import Kind
+from playground.teams_wire import Refused as TeamsRefused
 
 ENG = "19:eng@thread.tacv2"
 TURN = TurnId("turn-1")
@@ -95,6 +98,7 @@ async def room(teams: TeamsPlayground, addresses: AddressStore) -> AsyncIterator
         metadata_url=teams.metadata_url,
         token_url=teams.token_url,
         service_hosts=("127.0.0.1",),
+        service_url=teams.service_url,
         admission=Admission(tenants=frozenset({TENANT})),
     )
     app = web.Application()
@@ -197,6 +201,27 @@ async def test_session_starts_from_any_message(room: Room) -> None:
     thread = ThreadRef("teams", TENANT, ENG, said)
     assert (started.place, started.opens, started.message) == (thread, True, MessageRef(thread, said))
     assert started.event == Said("fix it\n\n> Bob: toggles are **ignored**")
+
+
+@pytest.mark.parametrize(
+    ("conversation", "kind"), [("19:closed@thread.tacv2", Kind.CHANNEL), ("19:two@thread.v2", Kind.GROUP)]
+)
+async def test_where_we_are_not_nothing_is_started_and_people_are_told(
+    room: Room, conversation: str, kind: Kind
+) -> None:
+    room.teams.people.create(conversation, "without us", kind, ["29:bob", "29:eve"])
+    said = room.teams.people.say("29:bob", conversation, "toggles are ignored")
+    with pytest.raises(TeamsRefused, match="I am not in this conversation"):
+        await room.teams.dialogs.extension("29:eve", conversation, START_COMMAND, message=said)
+    assert len(room.box.kept) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault(status=503), Fault(drop="before"), Fault(error="BadSyntax")])
+async def test_who_cannot_find_out_where_we_are_opens_the_form(room: Room, fault: Fault) -> None:
+    said = room.teams.people.say("29:bob", ENG, "toggles are ignored")
+    room.teams.api.faults.fail_next("paged_members", fault)
+    dialog = await room.teams.dialogs.extension("29:eve", ENG, START_COMMAND, message=said)
+    assert dialog.title == "Start a session"
 
 
 async def test_answer_mentions_the_person_who_asked(room: Room) -> None:

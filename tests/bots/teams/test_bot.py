@@ -58,6 +58,7 @@ async def running(
         metadata_url=teams.metadata_url,
         token_url=teams.token_url,
         service_hosts=LOOPBACK,
+        service_url=teams.service_url,
         admission=Admission(tenants=frozenset({TENANT})),
     )
     site = web.Application()

@@ -128,7 +128,7 @@ async def test_a_targeted_message_is_seen_and_changed_by_nobody_else(
         (Fault(drop="after"), True),
         (Fault(status=500), True),
         (Fault(status=502, executes=True), True),
-        (Fault(status=503), True),
+        (Fault(status=503), False),
         (Fault(status=504), True),
         (Fault(status=412), False),
         (Fault(status=302), False),

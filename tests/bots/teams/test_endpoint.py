@@ -93,6 +93,7 @@ async def door(teams: TeamsPlayground, addresses: AddressStore) -> AsyncIterator
         metadata_url=teams.metadata_url,
         token_url=teams.token_url,
         service_hosts=LOOPBACK,
+        service_url=teams.service_url,
         admission=Admission(tenants=frozenset({TENANT})),
     )
     site = web.Application()

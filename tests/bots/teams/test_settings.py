@@ -47,7 +47,7 @@ def test_what_is_no_id_is_said_at_the_start(name: str, value: str) -> None:
     assert problem.startswith(f"THREADLINE_TEAMS__{name} must be an id like ")
 
 
-@pytest.mark.parametrize("name", ["OPENID_METADATA_URL", "TOKEN_URL"])
+@pytest.mark.parametrize("name", ["OPENID_METADATA_URL", "TOKEN_URL", "SERVICE_URL"])
 def test_keys_and_tokens_come_over_https_or_from_this_machine(name: str) -> None:
     assert problems(**{name: "http://login.test/"}) == [f"THREADLINE_TEAMS__{name} must begin with https://"]
     assert loaded(**{name: "http://127.0.0.1:4012/"}).teams.on

@@ -1,7 +1,7 @@
 """The surface against the stand-in for Teams."""
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from aiohttp import web
@@ -9,6 +9,7 @@ from aiohttp import web
 from bots.teams.address import Address
 from bots.teams.connector import Connector
 from bots.teams.directory import Directory
+from bots.teams.doubts import MAYBE_SAID, MAYBE_SHOWN, SHOW
 from bots.teams.heard import Heard
 from bots.teams.people import People
 from bots.teams.render import render
@@ -18,17 +19,20 @@ from core.errors import DeliveryError, Refused, StoreUnavailable, TargetGone, Th
 from core.events import ThreadMessage
 from core.ids import MessageRef, ThreadRef, TurnId
 from core.mirror.cards import AnswerItem, NoticeItem, ProgressCard
-from core.ports import ChatSurface, Payload, PrivateLink, ThreadReader, Whisperer
+from core.ports import ChatSurface, Payload, PrivateLink, ThreadOpener, ThreadReader, Whisperer
 from core.store.addresses import AddressStore
 from playground.teams import BOT, TENANT, TeamsPlayground
 from playground.teams_faults import Fault
+from playground.teams_reading import card_lines
+from playground.teams_state import Kind
 from tests.core.store.fakes import UnluckyDatabase
 from tests.playground.slack_peer import served
 
 ENG = "19:eng@thread.tacv2"
 ANN = Author("teams", f"{TENANT}/29:ann", "Ann")
 # For the type checker.
-PORTS: tuple[type[ChatSurface], type[ThreadReader], type[Whisperer]] = (
+PORTS: tuple[type[ChatSurface], type[ThreadReader], type[ThreadOpener], type[Whisperer]] = (
+    TeamsSurface,
     TeamsSurface,
     TeamsSurface,
     TeamsSurface,
@@ -53,9 +57,16 @@ def heard() -> Heard:
     return Heard()
 
 
+def surface_of(
+    connector: Connector, directory: Directory, heard: Heard | None = None, service_url: str = ""
+) -> TeamsSurface:
+    people = People(connector, directory)
+    return TeamsSurface(connector, directory, people, heard or Heard(), bot_id=BOT, service_url=service_url)
+
+
 @pytest.fixture
 def surface(connector: Connector, directory: Directory, heard: Heard) -> TeamsSurface:
-    return TeamsSurface(connector, directory, People(connector, directory), heard)
+    return surface_of(connector, directory, heard)
 
 
 @pytest.fixture
@@ -78,6 +89,14 @@ def said(teams: TeamsPlayground, thread: ThreadRef) -> list[str]:
     """What we said in the thread."""
     lines = teams.transcript(thread.conversation, thread.root)
     return [line["text"] for line in lines if line["author"] == "linear"]
+
+
+def behind_the_button(teams: TeamsPlayground, id: str) -> list[str]:
+    """What a press of `SHOW` brings up."""
+    (content,) = teams.workspace.message(ENG, id).cards
+    (hidden,) = [each for each in content["body"] if each.get("isVisible") is False]
+    assert [each["targetElements"] for each in content["actions"]] == [[hidden["id"]]]
+    return list(card_lines({"body": hidden["items"]}))[:-1]
 
 
 # Posts
@@ -110,19 +129,26 @@ async def test_an_answer_that_was_seen_is_found_again(
     assert said(teams, thread) == ["Hello."]
 
 
-async def test_a_post_whose_answer_was_lost_is_made_again_rather_than_never(
-    teams: TeamsPlayground, surface: TeamsSurface, thread: ThreadRef
+@pytest.mark.parametrize(
+    ("drop", "above"), [("before", []), ("after", ["Hello."])], ids=["it never arrived", "it arrived"]
+)
+async def test_a_post_whose_answer_was_lost_is_not_said_twice_but_people_hear_of_it(
+    teams: TeamsPlayground,
+    surface: TeamsSurface,
+    thread: ThreadRef,
+    drop: Literal["before", "after"],
+    above: list[str],
 ) -> None:
-    for drop in ("before", "after"):
-        teams.api.faults.fail_next("send", Fault(drop=drop))
-        with pytest.raises(TryLater) as lost:
-            await surface.post(thread, words(drop), key=drop, again=False)
-        assert lost.value.maybe_done
-        await surface.post(thread, words(drop), key=drop, again=True)
-    assert said(teams, thread) == ["before", "after", "after"]
+    teams.api.faults.fail_next("send", Fault(drop=drop))
+    with pytest.raises(TryLater) as lost:
+        await surface.post(thread, HELLO, key="k1", again=False)
+    assert lost.value.maybe_done
+    id = await surface.post(thread, HELLO, key="k1", again=True)
+    assert said(teams, thread) == [*above, f"{MAYBE_SAID}\n[{SHOW}]"]
+    assert behind_the_button(teams, id) == ["Hello."]
 
 
-async def test_while_teams_answers_nothing_a_doubtful_post_is_not_repeated(
+async def test_while_teams_answers_nothing_people_are_not_told_again_and_again(
     teams: TeamsPlayground, surface: TeamsSurface, thread: ThreadRef
 ) -> None:
     teams.api.faults.fail_next("send", Fault(status=504, executes=True))
@@ -133,8 +159,19 @@ async def test_while_teams_answers_nothing_a_doubtful_post_is_not_repeated(
             await surface.post(thread, HELLO, key="k1", again=again)
         again = True
     assert said(teams, thread) == ["Hello."]
-    await surface.post(thread, HELLO, key="k1", again=True)
-    assert said(teams, thread) == ["Hello.", "Hello."]
+    first = await surface.post(thread, HELLO, key="k1", again=True)
+    assert await surface.post(thread, HELLO, key="k1", again=True) == first
+    assert said(teams, thread) == ["Hello.", f"{MAYBE_SAID}\n[{SHOW}]"]
+
+
+async def test_a_progress_card_in_doubt_goes_on_in_a_second_one(
+    teams: TeamsPlayground, surface: TeamsSurface, thread: ThreadRef
+) -> None:
+    running = ProgressCard(turn=TurnId("t"), doing="Reading", elapsed_s=3)
+    id = await surface.post(thread, render(running)[0], key="k1", again=True)
+    assert said(teams, thread) == [f"{MAYBE_SHOWN}\nReading · 3 s\n[Stop]"]
+    await surface.edit(MessageRef(thread, id), render(running)[0])
+    assert said(teams, thread) == ["Reading · 3 s\n[Stop]"]
 
 
 async def test_any_answer_is_a_sign_that_teams_answers(
@@ -142,7 +179,7 @@ async def test_any_answer_is_a_sign_that_teams_answers(
 ) -> None:
     teams.api.faults.fail_next("paged_members", Fault(error="BadSyntax"))
     await surface.post(thread, HELLO, key="k1", again=True)
-    assert said(teams, thread) == ["Hello."]
+    assert len(said(teams, thread)) == 1
 
 
 async def test_a_conversation_that_moved_is_found_at_its_new_address(
@@ -173,7 +210,7 @@ async def test_an_address_book_that_cannot_be_read_is_passing_trouble(
     connector: Connector, database: UnluckyDatabase, thread: ThreadRef
 ) -> None:
     directory = Directory(LockedStore(database, "teams"))
-    surface = TeamsSurface(connector, directory, People(connector, directory), Heard())
+    surface = surface_of(connector, directory)
     with pytest.raises(TryLater):
         await surface.post(thread, HELLO, key="k", again=False)
     with pytest.raises(TryLater):
@@ -187,6 +224,79 @@ async def test_every_part_of_the_story_is_taken_by_teams(
     for n, payload in enumerate(parts):
         await surface.post(thread, payload, key=f"k{n}", again=False)
     assert len(said(teams, thread)) == len(parts) > 1
+
+
+# Threads that we begin
+
+CHANNEL = f"teams:{TENANT}/{ENG}"
+
+
+def tops(teams: TeamsPlayground) -> list[str]:
+    """What stands in the channel itself."""
+    return [one.shown_text() for one in teams.workspace.conversation(ENG).shown() if not one.is_reply]
+
+
+async def test_a_thread_is_begun_in_a_channel_that_teams_never_told_of(
+    teams: TeamsPlayground, connector: Connector, directory: Directory
+) -> None:
+    surface = surface_of(connector, directory, service_url=teams.service_url)
+    thread = await surface.open_thread(CHANNEL, words("ENG-1 · Search"), key="k", tried_at=None)
+    assert thread == ThreadRef("teams", TENANT, ENG, thread.root)
+    await surface.post(thread, HELLO, key="k2", again=False)
+    assert said(teams, thread) == ["ENG-1 · Search", "Hello."]
+
+
+async def test_a_thread_is_begun_where_the_channel_was_last_heard(
+    teams: TeamsPlayground, surface: TeamsSurface, thread: ThreadRef
+) -> None:
+    begun = await surface.open_thread(CHANNEL, HELLO, key="k", tried_at=None)
+    assert (begun != thread, said(teams, begun)) == (True, ["Hello."])
+
+
+@pytest.mark.parametrize(
+    ("fault", "first"),
+    [(Fault(drop="after"), ["Hello."]), (Fault(drop="before"), [])],
+    ids=["it is there", "it is not"],
+)
+async def test_a_thread_that_may_be_there_twice_says_so(
+    teams: TeamsPlayground, surface: TeamsSurface, thread: ThreadRef, fault: Fault, first: list[str]
+) -> None:
+    teams.api.faults.fail_next("create", fault)
+    with pytest.raises(TryLater) as lost:
+        await surface.open_thread(CHANNEL, HELLO, key="k", tried_at=None)
+    assert lost.value.maybe_done
+    begun = await surface.open_thread(CHANNEL, HELLO, key="k", tried_at=1.0)
+    assert tops(teams)[1:] == [*first, f"Hello.\n\n{MAYBE_SHOWN}"]
+    assert await surface.open_thread(CHANNEL, HELLO, key="k", tried_at=1.0) == begun
+    assert len(tops(teams)) == len(first) + 2
+
+
+@pytest.mark.parametrize("channel", ["19:nowhere@thread.tacv2", "19:closed@thread.tacv2"])
+async def test_a_channel_that_is_not_there_or_not_open_to_us_is_gone(
+    teams: TeamsPlayground, connector: Connector, directory: Directory, channel: str
+) -> None:
+    teams.people.create("19:closed@thread.tacv2", "closed", Kind.CHANNEL, ["29:ann"])
+    surface = surface_of(connector, directory, service_url=teams.service_url)
+    with pytest.raises(TargetGone):
+        await surface.open_thread(f"teams:{TENANT}/{channel}", HELLO, key="k", tried_at=None)
+
+
+async def test_an_answer_that_names_no_message_names_the_thread_all_the_same(
+    surface: TeamsSurface, directory: Directory, thread: ThreadRef
+) -> None:
+    answers = [{"id": f"{ENG};messageid=1800"}, {"id": ENG}]
+
+    async def created(_: web.Request) -> web.Response:
+        return web.json_response(answers.pop(0), status=201)
+
+    site = web.Application()
+    site.router.add_post("/{tail:.*}", created)
+    async with served(site) as url:
+        await directory.remember(Address(TENANT, url, ENG, "channel", BOT, "linear"), None)
+        begun = await surface.open_thread(CHANNEL, HELLO, key="k", tried_at=None)
+        assert begun.root == "1800"
+        with pytest.raises(Refused):
+            await surface.open_thread(CHANNEL, HELLO, key="k2", tried_at=None)
 
 
 # Edits

@@ -11,7 +11,7 @@ from core.activities import Author, Entry, Prompt, TurnStarted
 from core.errors import DeliveryError, HeadMoved
 from core.events import Incoming, Said
 from core.ids import EntryKey, SessionId, ThreadRef, TurnId
-from core.ports import GitAccess, Merged, PullDraft, ReviewVerdict
+from core.ports import GitAccess, Merged, PullDraft
 from core.pulls import (
     CodeAccount,
     CodeReview,
@@ -23,6 +23,7 @@ from core.pulls import (
     PullRef,
     PullState,
     ReviewState,
+    ReviewVerdict,
 )
 from core.session import Append
 from core.store.acts import ActStore

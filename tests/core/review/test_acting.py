@@ -40,6 +40,7 @@ from tests.core.review.fakes import (
 
 PATIENCE_S = 20
 EVES, ANNS, MAXS = account(7, "eve"), account(5, "ann"), account(9, "max")
+RUNNING = (Check("build", CheckState.RUNNING, required=True),)
 SHOP = Repository(name="acme/shop", url="https://github.test/acme/shop.git", hosted=True)
 
 
@@ -312,7 +313,11 @@ async def test_a_fix_is_a_prompt_with_what_failed_and_counts_for_its_head(house:
         (PullAction.READY, {"is_draft": True}, "ready by eve"),
         (PullAction.UPDATE_BRANCH, {"merge_state": MergeState.BEHIND}, "update by eve"),
         (PullAction.COMMENT, {}, "commented by eve at abc1234"),
-        (PullAction.MERGE_WHEN_GREEN, {"merge_state": MergeState.BLOCKED}, "auto-merge by eve"),
+        (
+            PullAction.MERGE_WHEN_GREEN,
+            {"merge_state": MergeState.BLOCKED, "checks": RUNNING, "reviews": (approval(EVES),)},
+            "auto-merge by eve",
+        ),
         (PullAction.CLOSE, {}, "close by eve"),
     ],
 )

@@ -26,7 +26,7 @@ from core.activities import (
     TurnStarted,
 )
 from core.errors import Fenced, StoreUnavailable
-from core.events import Chosen, Incoming, IncomingEvent, Said, SessionOpened, StopAsked
+from core.events import Chosen, Edited, Incoming, IncomingEvent, Said, SessionOpened, StopAsked
 from core.ids import ElicitationId, EntryKey, MessageRef, SessionId, ThreadRef, TurnId
 from core.intake import Waiting, given_of
 from core.ports import Receipt, TrackedIssue
@@ -81,6 +81,13 @@ def said(text: str, ts: str = "100.1", *, root: str = "100.1", opens: bool = Tru
         opens=opens,
         message=MessageRef(thread, ts),
     )
+
+
+def edited(text: str, ts: str = "100.1", *, root: str = "100.1", opens: bool = True) -> Incoming:
+    """What `said` says, changed to `text`."""
+    before = said("", ts, root=root, opens=opens)
+    message = MessageRef(replace(THREAD, root=root), ts)
+    return replace(before, key=f"{before.key}/edit/1", event=Edited(message, text))
 
 
 def in_linear(event: IncomingEvent, key: str = "linear/1", session: str = "as1") -> Incoming:
@@ -218,6 +225,35 @@ async def test_a_reply_in_a_thread_of_ours_needs_no_mention(queue: Queue, accept
     reply = await accept(said("with tests", "100.2", opens=False))
     assert reply == Accepted(Receipt.ACCEPTED, session)
     assert queue.turns == [(session, 1), (session, 2)]
+
+
+async def test_a_mention_that_an_edit_makes_starts_a_session_with_what_it_says(
+    store: SessionStore, accept: Accept
+) -> None:
+    assert (await accept(edited("fix it", opens=False))).receipt is Receipt.IGNORED
+    session = await session_of(accept(edited("fix it")))
+    (row,) = await store.waiting(session)
+    assert row.incoming == replace(edited("fix it"), event=Said("fix it"))
+    (seen,) = await store.log(session)
+    assert seen.entry == FateChanged(message=MessageRef(THREAD, "100.1"), fate=Fate.SEEN)
+    # The message as it was, delivered late, and the edit once more say nothing new.
+    assert (await accept(said("fix thsi"))).receipt is Receipt.DUPLICATE
+    assert (await accept(edited("fix it"))).receipt is Receipt.DUPLICATE
+    assert await store.waiting(session) == [row]
+
+
+async def test_an_edit_of_what_was_heard_is_a_correction_with_or_without_a_mention(
+    store: SessionStore, accept: Accept
+) -> None:
+    session = await session_of(accept(said("fix it")))
+    await accept(said("with tests", "100.2", opens=False))
+    for edit in (edited("fix that"), edited("with more tests", "100.2")):
+        assert await session_of(accept(edit)) == session
+    _, _, *edits = await store.waiting(session)
+    assert [row.incoming.event for row in edits] == [
+        Edited(MessageRef(THREAD, "100.1"), "fix that"),
+        Edited(MessageRef(THREAD, "100.2"), "with more tests"),
+    ]
 
 
 @pytest.mark.parametrize(

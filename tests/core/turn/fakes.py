@@ -379,7 +379,7 @@ class Scene:
 
     async def _accept(self, event: IncomingEvent, by: Author) -> MessageRef:
         self._number += 1
-        message = MessageRef(THREAD, f"100.{self._number}")
+        message = event.message if isinstance(event, Edited) else MessageRef(THREAD, f"100.{self._number}")
         await self.service.accept(
             Incoming(
                 key=f"m{self._number}",
@@ -486,16 +486,16 @@ def _fact_line(
             return f"clear {code}"
         case TurnEnded(outcome=outcome):
             return f"ended {outcome}"
-        case AuthAsked() | AuthGiven() | Denied():
+        case AuthAsked() | AuthGiven() | Denied() | PullShown() | PullActed() | ConfirmAsked():
             return _person_line(fact)
-        case PullShown() | PullActed() | ConfirmAsked():
-            return _pull_line(fact)
         case Heartbeat() | Notice() | FateChanged():
             return _passing_line(fact)
 
 
-def _person_line(fact: AuthAsked | AuthGiven | Denied) -> str:
+def _person_line(fact: AuthAsked | AuthGiven | Denied | PullShown | PullActed | ConfirmAsked) -> str:
     match fact:
+        case PullShown() | PullActed() | ConfirmAsked():
+            return _pull_line(fact)
         case AuthAsked(person=person, provider=provider, code=code):
             return f"{person.name} must link {provider} ({code})"
         case AuthGiven(person=person):
