@@ -21,7 +21,7 @@ from core.store.tables import inbox, sessions
 from playground.slack_clock import VirtualClock
 from playground.slack_delivery import Delivery
 from playground.stage import HOST, Stage
-from tests.scenarios.thread import BOT, Thread, _is_card, new_channel
+from tests.scenarios.thread import BOT, Thread, is_card, new_channel
 
 WITHIN_S = 60.0
 OPTIONS = (Option("1", "Red"), Option("2", "Blue"))
@@ -321,7 +321,7 @@ async def world_on(stage: Stage, clock: VirtualClock) -> AsyncIterator[World]:
 
 def _words_in(shown: Sequence[str]) -> str:
     """What was said, but for cards and answers: those name the issue, and so its words."""
-    return "\n".join(one for one in shown if "ranch `" not in one and not _is_card(one))
+    return "\n".join(one for one in shown if "ranch `" not in one and not is_card(one))
 
 
 def _token(body: str) -> str:

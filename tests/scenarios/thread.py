@@ -1,35 +1,35 @@
 """One thread in Slack with what it brought about in Linear, as people see both."""
 
-import asyncio
-import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from playground.slack_blocks import elements_of
 from playground.slack_state import BOT_USER, ChannelKind, Message
 from playground.stage import Stage
 from playground.story import differences
+from tests.scenarios.story import BOT, ENDED, WITHIN_S, Story, alike, is_card
 
-WITHIN_S = 30.0
-BOT = "linear"
+__all__ = [
+    "BOT",
+    "DELIVERED",
+    "DONE",
+    "ENDED",
+    "EVERYBODY",
+    "QUEUED",
+    "SEEN",
+    "WITHIN_S",
+    "Thread",
+    "alike",
+    "is_card",
+    "new_channel",
+]
+
 EVERYBODY = ("U0ANN", "U0BOB", "U0EVE", "U0ALERT", BOT_USER)
-ENDED = re.compile(r"(^| · )(done in|stopped after|failed after) \d+ ")
 
 SEEN, QUEUED, DELIVERED, DONE = "eyes", "hourglass_flowing_sand", "incoming_envelope", "white_check_mark"
 
-_CHANGES = (
-    (re.compile(r"\b(ENG|eng)-\d+"), r"\1-N"),
-    (re.compile(r"(done in|stopped after|failed after) \d+ \w+"), r"\1 N s"),
-    (re.compile(r" · \d+ (s|min)$", re.MULTILINE), ""),
-    (re.compile(r"\$\d+\.\d\d"), "$N"),
-    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22,27}"), "UUID"),
-    (re.compile(r"p\d{16}\b|\b\d{10}\.\d{6}\b"), "TS"),
-    (re.compile(r"http://127\.0\.0\.1:\d+"), "http://STAND-IN"),
-)
 
-
-class Thread:
+class Thread(Story):
     """People talk in it; what is seen is read from the stand-ins. Starts with the first thing said."""
 
     def __init__(self, stage: Stage, channel: str) -> None:
@@ -80,17 +80,6 @@ class Thread:
     def texts(self) -> list[str]:
         return [one.shown_text() for one in self.ours()]
 
-    def cards(self) -> list[str]:
-        """Progress messages as they read now."""
-        return [text for text in self.texts() if _is_card(text)]
-
-    def answers(self) -> list[str]:
-        """Everything else we wrote."""
-        return [text for text in self.texts() if not _is_card(text)]
-
-    def shows(self, words: str) -> bool:
-        return any(words in text for text in self.texts())
-
     def reactions(self, ts: str) -> set[str]:
         return set(self.stage.slack.workspace.message(self.channel, ts).reactions)
 
@@ -101,58 +90,13 @@ class Thread:
         ]
         return [one["reaction"] for one in told if one["item"].get("ts") == ts and one["user"] == BOT_USER]
 
-    # What is seen in Linear.
-
-    def issues(self) -> list[dict[str, Any]]:
-        """The issues that have something to do with this thread."""
-        links = ["p" + ts.replace(".", "") for ts in self._said]
-        return [one for one in self.stage.issues() if any(link in json.dumps(one) for link in links)]
-
-    def issue(self) -> dict[str, Any]:
-        """The only one."""
-        (issue,) = self.issues()
-        return issue
-
-    def session(self) -> dict[str, Any]:
-        """The only session of the only issue; an empty one before it is there."""
-        sessions = [each for one in self.issues() for each in one["sessions"]]
-        assert len(sessions) <= 1, "more than one session"
-        return sessions[0] if sessions else {"history": [], "status": "", "plan": None}
-
-    def lasting(self) -> list[dict[str, Any]]:
-        """The activities that stay."""
-        return [one for one in self.session()["history"] if not one["ephemeral"]]
-
-    def told(self, kind: str) -> list[str]:
-        """Bodies of the lasting activities of a kind."""
-        return [one["body"] for one in self.lasting() if one["type"] == kind]
+    def addresses(self) -> list[str]:
+        return ["p" + ts.replace(".", "") for ts in self._said]
 
     # Waiting.
 
-    async def until(self, happened: Callable[[], Any], what: str) -> Any:
-        try:
-            return await self.stage.until(happened, WITHIN_S, what)
-        except AssertionError as error:
-            error.add_note(json.dumps([self.chat(), self.issues()], indent=1, ensure_ascii=False))
-            raise
-
-    async def until_shown(self, words: str) -> None:
-        await self.until(lambda: self.shows(words), f"the thread shows “{words}”")
-
-    async def until_held(self, name: str) -> None:
-        """Until the model waits to be released."""
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                await self.stage.model.held(name)
-        except TimeoutError:
-            raise AssertionError(f"the model never held at {name}: {self.texts()}") from None
-
     async def until_marked(self, ts: str, *names: str) -> None:
         await self.until(lambda: self.reactions(ts) == set(names), f"the reactions are {names}")
-
-    async def ended(self, turns: int = 1) -> None:
-        """Until so many turns are over, on both sides."""
-        await self.until(lambda: self._ends() == (turns, turns), f"{turns} turns are over on both sides")
 
     async def all_marked_done(self) -> None:
         """Until no message waits for its last reaction."""
@@ -161,10 +105,6 @@ class Thread:
             lambda: not any(on_the_way & set(one["reactions"]) for one in self.chat()),
             "every message is marked",
         )
-
-    def _ends(self) -> tuple[int, int]:
-        cards = sum(bool(ENDED.search(text)) for text in self.cards())
-        return cards, sum(one["type"] in ("response", "error") for one in self.lasting())
 
     def same_story(self) -> None:
         """Both sides tell the same."""
@@ -207,17 +147,6 @@ def new_channel(stage: Stage) -> str:
     channel = f"C1{number:03d}"
     stage.slack.people.create_channel(channel, f"project-{number}", ChannelKind.PUBLIC, EVERYBODY)
     return channel
-
-
-def _is_card(text: str) -> bool:
-    return text.endswith("[Stop]") or ENDED.search(text) is not None
-
-
-def alike(text: str) -> str:
-    """Without ids, times and costs."""
-    for pattern, instead in _CHANGES:
-        text = pattern.sub(instead, text)
-    return text
 
 
 def _activity(one: Mapping[str, Any]) -> list[str]:
