@@ -12,7 +12,7 @@ from core.session import Given
 TITLE_CHARS = 80
 UNNAMED = "Work requested in chat"
 QUOTED_MESSAGES = 10
-_SURFACE_NAMES = {"slack": "Slack", "teams": "Teams", "linear": "Linear"}
+_SURFACE_NAMES = {"slack": "Slack", "teams": "Teams", "linear": "Linear", "github": "GitHub"}
 
 GUIDANCE = """\
 You work for a team that talks to you in a chat thread and in Linear; both show what you do.
@@ -172,9 +172,9 @@ def branch_for(issue: IssueLinked, proposed: str | None) -> str:
     return f"threadline/{issue.identifier.lower()}-{slug}".rstrip("-")
 
 
-def closing(answer: str, *, branch: str, stat: str | None) -> str:
-    """The agent's answer with what git says about it."""
-    work = f"Branch `{branch}` · {stat}" if stat else f"Branch `{branch}` · no changes"
+def closing(answer: str, *, branch: str, stat: str | None, where: str | None = None) -> str:
+    """The agent's answer with what git says about it, or `where` it can be seen."""
+    work = where or (f"Branch `{branch}` · {stat}" if stat else f"Branch `{branch}` · no changes")
     return f"{answer.strip() or 'Done.'}\n\n{work}"
 
 

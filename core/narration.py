@@ -20,6 +20,7 @@ HINTS = {
     Blocker.AGENT_CRASHED: "Say retry to try again.",
     Blocker.LINEAR_REVOKED: "For admins: connect Linear again.",
     Blocker.LINEAR_REFUSED: "For admins: see the log of the service.",
+    Blocker.PERSON_DENIED: "Ask an owner of the repository.",
 }
 
 WAITING = {
@@ -32,6 +33,8 @@ WAITING = {
     Blocker.RESTART: "I was restarted and continue.",
     Blocker.AGENT_SILENT: "No sign of life for a while; restarting it from where it was.",
     Blocker.AGENT_CRASHED: "The agent crashed; restarting it from where it was.",
+    Blocker.GITHUB_UNLINKED: "Work here needs write access: waiting for an account at GitHub to be linked.",
+    Blocker.GITHUB_DOWN: "GitHub does not answer; trying again.",
 }
 
 
@@ -61,6 +64,13 @@ def failure(code: Blocker, sentence: str) -> Error:
 def waiting(code: Blocker) -> Blocked:
     """The progress line while something named is in the way."""
     return Blocked(code=code, body=WAITING[code], action=HINTS.get(code, ""))
+
+
+def gone_from(sink: str, code: Blocker) -> str:
+    """What the other places of a session are told when one of them is gone."""
+    if code is not Blocker.CHAT_GONE:
+        return WAITING[code]
+    return f"{WAITING[code]} This session is not shown in {sink.capitalize()} any more."
 
 
 def queued(ahead: int) -> Blocked:

@@ -30,6 +30,10 @@ Mention me with what to do; in a thread of ours just write. What I understand be
 `plan first …` I show a plan and change nothing before you agree
 `repo=owner/name` `branch=name` `model=name` anywhere in a message"""
 
+REVIEWING = """
+`approve` · `request changes: …` · `comment: …` · `ready` · `merge` · `merge when green` · `update branch`
+`close pr` · `fix it`, all as yourself · `link github` · `unlink github`"""
+
 LINKING = """
 `link` tell me who you are in Linear · `unlink` forget it"""
 

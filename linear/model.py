@@ -31,7 +31,10 @@ class Reference(Model):
 
 
 class User(Model):
-    """A person or an app; `email` and `url` are None where the operation does not ask for them."""
+    """A person or an app; `email`, `url` and `git_hub_user_id` are None where nobody asks for them.
+
+    `git_hub_user_id` is the number of the account at GitHub that the person has connected in Linear.
+    """
 
     id: str
     name: str = ""
@@ -39,6 +42,7 @@ class User(Model):
     email: str | None = None
     active: bool = True
     url: str | None = None
+    git_hub_user_id: str | None = None
 
 
 class WorkflowState(Model):

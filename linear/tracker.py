@@ -103,6 +103,13 @@ class LinearTracker:
             found = (await self._client.prepare_issue(email=email, url="")).requester
         return Account(found.id, found.display_name or found.name) if found else None
 
+    async def code_account(self, user: str) -> int | None:
+        """The number of the account at GitHub that this user of Linear has connected there."""
+        with _sorted():
+            found = await self._client.find_user(user)
+        number = found.git_hub_user_id if found and found.active else None
+        return int(number) if number and number.isdecimal() else None
+
     async def create_issue(
         self, *, id: str, title: str, description: str, team: str | None, requester: Author
     ) -> TrackedIssue:

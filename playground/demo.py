@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from playground.demo_review import RULES, Review, settle_in
 from playground.scripts import DEMO
 from playground.shop import make_repository
 from playground.sides import Side, SlackSide, TeamsSide
@@ -66,14 +67,23 @@ class Demo:
         await self._happens(lambda: self._ended(here, root) == 1, "the first turn ends")
         more = "now add a line to the changelog"
         if self._there and followed:
-            self._there.say("Eve", more, followed)
+            self._there.say("Bob", more, followed)
             await self._happens(lambda: self._ended(self._there, followed) == 2, "it ends there, too")
         else:
             here.say("Ann", more, root)
         await self._happens(lambda: self._ended(here, root) == 2, "the second turn ends")
         asked = 2 if followed else 3
         await self._happens(lambda: self._prompts(root) == asked, "every message has its mark")
-        return self._gathered(root, began, before, followed)
+        session = self._gathered(root, began, before, followed)
+        review = Review(self._stage, here, root, self._happens)
+        pull = await review.merged()
+        await self._happens(lambda: self._linear_says("Merged by Eve"), "Linear says so, too")
+        session["pull"] = {"number": pull.number, "title": pull.title, "story": review.story}
+        session["acts"] = self._stage.github.acts()
+        return session
+
+    def _linear_says(self, words: str) -> bool:
+        return any(words in json.dumps(one) for one in self._stage.issues())
 
     async def _followed(self, root: str) -> str:
         """Follow the session from the other platform as well; the first message of the thread there."""
@@ -177,6 +187,11 @@ def _print(session: Session) -> None:
         print("\n".join(f"  {line}" for line in followed))
     plan = ", ".join(f"{one['content']} ({one['status']})" for one in session["plan"] or [])
     print(f"\nPlan in Linear: {plan or '(none)'}\n\n{session['diff'] or '(no changes)'}")
+    if pull := session.get("pull"):
+        print(f"Pull request #{pull['number']} {pull['title']}\n")
+        print("\n".join(f"  {line}" for line in pull["story"]))
+        print("\nWho acted at GitHub, with whose token:")
+        print("\n".join(f"  {line}" for line in session["acts"]) + "\n")
     calls, seconds, cost = session["calls"], session["seconds"], session["cost_usd"]
     counts = ", ".join(f"{side.capitalize()} {count}" for side, count in calls.items())
     print(f"Calls: {counts} · {seconds} s · ${cost:.2f}")
@@ -192,15 +207,17 @@ async def _play(folder: Path, *, surface: str, real_model: bool) -> dict[str, An
     repository = make_repository(folder / "shop.git")
     teams: dict[str, Any] | None = None if surface == "slack" else {}
     async with Stage(
-        folder, scripts=DEMO, repository=repository, environment=environment, teams=teams
+        folder, scripts=DEMO, repository=repository, environment=environment, teams=teams, github=RULES
     ) as stage:
         ready = await stage.serve()
         print(f"threadline serve is ready after {ready:.1f} s at {stage.url}")
         print(f"Slack stand-in: {stage.slack.url}   Linear stand-in: {stage.linear.url}")
+        print(f"GitHub stand-in: {stage.github.url}")
         if surface != "slack":
             print(f"Teams stand-in: {stage.teams.url}")
         here: Side = TeamsSide(stage) if surface == "teams" else SlackSide(stage)
         there = TeamsSide(stage) if surface == "both" else None
+        settle_in(stage, here)
         demo = Demo(stage, here, there, real_model=real_model)
         sessions = [await demo.search(), await demo.stopped()]
         await stage.terminate()

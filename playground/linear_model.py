@@ -28,6 +28,7 @@ class User:
     active: bool = True
     guest: bool = False
     avatar_url: str | None = None
+    git_hub_user_id: str | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -1,8 +1,10 @@
 """The chat platforms as a story sees them: who says what in a thread, and what is to be read there."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from playground import slack_state, teams_state
 from playground.stage import Stage
 
 Message = dict[str, Any]
@@ -23,6 +25,14 @@ class Side(Protocol):
 
     def thread(self, root: str) -> Sequence[Message]:
         """What people read there now."""
+        ...
+
+    def join(self, person: str) -> None:
+        """Somebody new comes into the channel."""
+        ...
+
+    def private(self, person: str) -> Sequence[str]:
+        """What only this person sees, with the addresses in it."""
         ...
 
     def calls(self) -> int:
@@ -48,6 +58,19 @@ class SlackSide:
     def thread(self, root: str) -> Sequence[Message]:
         return self._stage.chat(self.channel, root)
 
+    def join(self, person: str) -> None:
+        user, workspace = f"U0{person.upper()}", self._stage.slack.workspace
+        workspace.people[user] = slack_state.Person(user, person, f"{person.lower()}@acme.test")
+        workspace.channels[self.channel].members.add(user)
+
+    def private(self, person: str) -> Sequence[str]:
+        messages = self._stage.slack.workspace.channels[self.channel].messages.values()
+        return [
+            f"{one.text} {json.dumps(one.blocks)}"
+            for one in messages
+            if one.only_for == f"U0{person.upper()}"
+        ]
+
     def calls(self) -> int:
         return sum(self._stage.slack.api.calls.values())
 
@@ -69,6 +92,19 @@ class TeamsSide:
 
     def thread(self, root: str) -> Sequence[Message]:
         return self._stage.teams.transcript(self.channel, root)
+
+    def join(self, person: str) -> None:
+        user, email = f"29:{person.lower()}", f"{person.lower()}@acme.test"
+        self._stage.teams.workspace.people[user] = teams_state.Person(user, person, email, email)
+        self._stage.teams.workspace.conversations[self.channel].members.add(user)
+
+    def private(self, person: str) -> Sequence[str]:
+        messages = self._stage.teams.workspace.conversations[self.channel].messages.values()
+        return [
+            f"{one.text} {json.dumps(one.cards)}"
+            for one in messages
+            if one.only_for == f"29:{person.lower()}"
+        ]
 
     def calls(self) -> int:
         return sum(self._stage.teams.api.calls.values())

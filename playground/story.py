@@ -13,7 +13,14 @@ BOT = "linear"
 _MENTION = re.compile(r"<@\w+>\s*|^@\w+\s+")
 _LINK = re.compile(r"<([^|>]+)\|([^>]+)>")
 _QUOTE = re.compile(r"[*]*\w+ in (Slack|Teams|Linear):")
-_FOR_US = re.compile(r"stop|follow \w+-\d+", re.IGNORECASE)
+_FOR_US = re.compile(
+    r"stop|follow \w+-\d+|approve|ready|merge( \w+)?|update branch|fix it|(request changes|comment): .*",
+    re.IGNORECASE,
+)
+_PULL = re.compile(
+    r"\[?[\w.-]+/[\w.-]+ #\d+ · |(Approved|Merged|Closed|Marked ready for review) by "
+    r"|\w+ (asked for changes|merged|commented)|The pull request moved to "
+)
 
 
 def plain(text: str) -> str:
@@ -35,7 +42,12 @@ def is_for_us(message: Message) -> bool:
 def answers_in_chat(chat: Sequence[Message]) -> list[str]:
     """What we answered in the thread: everything but progress, and what people said elsewhere."""
     ours = [plain(one["text"]) for one in chat if one["author"] == BOT]
-    return [text for text in ours if not is_progress(text) and not _QUOTE.match(text)]
+    return [text for text in ours if not (is_progress(text) or _QUOTE.match(text) or is_about_pull(text))]
+
+
+def is_about_pull(text: str) -> bool:
+    """Whether it shows a pull request, or tells what somebody did with it: each side in its own way."""
+    return _PULL.match(text) is not None
 
 
 def is_progress(text: str) -> bool:
@@ -51,7 +63,7 @@ def differences(chat: Sequence[Message], session: Mapping[str, Any], place: str 
     if [_words(one) for one in answered] != [_words(one) for one in answers_in_chat(chat)]:
         found.append(f"answers differ: chat {answers_in_chat(chat)}, Linear {answered}")
     turns = [one for one in chat if one["author"] == BOT and is_progress(plain(one["text"]))]
-    if len(turns) != sum(one["type"] in ("response", "error") for one in history):
+    if len(turns) != sum(one["type"] in ("response", "error") for one in _told(history)):
         found.append(f"{len(turns)} progress messages for {len(answered)} answers")
     found += (f"still open: {plain(one['text'])}" for one in turns if not _ended(plain(one["text"])))
     found += _repeated(history)
@@ -77,7 +89,12 @@ def _unheard(chat: Sequence[Message], history: Sequence[Activity], place: str) -
 
 
 def _answers(history: Sequence[Activity]) -> list[str]:
-    return [plain(one["body"]) for one in history if one["type"] in ("response", "error", "elicitation")]
+    ours = ("response", "error", "elicitation")
+    return [plain(one["body"]) for one in _told(history) if one["type"] in ours]
+
+
+def _told(history: Sequence[Activity]) -> list[Activity]:
+    return [one for one in history if not is_about_pull(plain(one.get("body") or ""))]
 
 
 def _words(text: str) -> str:

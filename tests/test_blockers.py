@@ -9,7 +9,7 @@ import pytest
 from core.activities import Blocker
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("bots", "core", "linear")
+PACKAGES = ("bots", "core", "github", "linear")
 
 PRODUCED: Mapping[Blocker, str] = {
     Blocker.QUEUED: "scenarios/test_queue.py::test_sessions_wait_in_line_and_see_how_many_are_ahead",
@@ -43,15 +43,25 @@ PRODUCED: Mapping[Blocker, str] = {
     "::test_a_channel_that_is_gone_is_named_in_linear_and_the_next_turn_tries_again",
     Blocker.FILE_UNSEEN: "scenarios/test_conversation.py"
     "::test_a_file_that_cannot_be_read_is_named_to_people_and_to_the_agent",
+    Blocker.PERSON_DENIED: "scenarios/test_pull_requests.py::test_who_may_not_write_starts_nothing",
+    Blocker.REPO_CONFLICT: "scenarios/test_pull_requests.py"
+    "::test_what_the_rules_lack_is_named_before_a_merge",
+    Blocker.PUSH_REFUSED: "scenarios/test_pull_requests.py"
+    "::test_a_push_that_is_refused_is_told_in_the_answer_and_nothing_is_lost",
+    Blocker.PR_STALE: "scenarios/test_pull_requests.py::test_what_the_rules_lack_is_named_before_a_merge",
+    Blocker.PR_YOURS: "scenarios/test_pull_requests.py::test_the_whole_way_from_a_mention_to_a_merge",
+    Blocker.PR_PROTECTED: "scenarios/test_pull_requests.py::test_what_the_rules_lack_is_named_before_a_merge",
+    Blocker.PR_CLOSED: "scenarios/test_pull_requests.py::test_what_the_rules_lack_is_named_before_a_merge",
+    Blocker.GITHUB_UNLINKED: "scenarios/test_pull_requests.py::test_the_whole_way_from_a_mention_to_a_merge",
+    Blocker.GITHUB_DOWN: "scenarios/test_pull_requests.py"
+    "::test_what_github_refuses_or_does_not_answer_is_told_to_who_asked",
+    Blocker.GITHUB_REFUSED: "scenarios/test_pull_requests.py"
+    "::test_what_github_refuses_or_does_not_answer_is_told_to_who_asked",
     Blocker.RESTART: "scenarios/test_blockers.py::test_a_restart_is_told_in_the_progress_line_alone",
 }
 """Each blocker and the scenario, in the folder of the tests, that brings it about."""
 
-UNUSED = frozenset(
-    {
-        Blocker.PERSON_DENIED,  # Rules on who may do what are not there yet.
-    }
-)
+UNUSED = frozenset[Blocker]()
 """Codes that nothing gives yet."""
 
 

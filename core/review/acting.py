@@ -31,6 +31,7 @@ PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 60.0, 60.0)
 """Pauses between attempts while the code host is away; after the last one nothing more is tried."""
 
 _NO_PULL = "There is no pull request here yet."
+_NO_LINKING = "Nobody can link GitHub here: for admins, the app's client id and secret are missing."
 _DONE_BEFORE = "You did that already."
 _AWAY = "GitHub does not answer; I keep trying for a few minutes."
 _GIVEN_UP = "GitHub did not answer. The card shows what is true; ask again if it is not done."
@@ -60,7 +61,7 @@ class Acting:
     def __init__(
         self,
         host: CodeHost,
-        reviewer: CodeReviewer,
+        reviewer: CodeReviewer | None,
         accounts: Accounts,
         watch: PullWatch,
         pulls: PullStore,
@@ -73,7 +74,10 @@ class Acting:
         wake_mirror: Callable[[SessionId], None],
         reads_only: Callable[[Author], bool],
     ) -> None:
-        """`repositories`: by name. `reads_only`: whether somebody may look on and nothing else."""
+        """Where `reviewer` is None, nobody can link an account, and so nobody can act.
+
+        `repositories`: by name. `reads_only`: whether somebody may look on and nothing else.
+        """
         self._host = host
         self._reviewer = reviewer
         self._accounts = accounts
@@ -256,6 +260,7 @@ class Acting:
     async def _call(self, act: Act, facts: PullFacts, by: CodeAccount, method: MergeMethod) -> bool:
         """Do it at the code host; False for a merge that waits in the queue."""
         pull, wish, sha = facts.ref, act.wish, facts.head_sha
+        assert self._reviewer is not None, "without a way to link accounts none can act"
         match wish.action:
             case PullAction.APPROVE | PullAction.REQUEST_CHANGES | PullAction.COMMENT:
                 state = _REVIEWS[wish.action]
@@ -290,6 +295,9 @@ class Acting:
         await self._settle(act, scene.pull, done=True, result="prompted", tell=[], scene=scene)
 
     async def _ask_to_link(self, act: Act, pull: Pull | None, body: str) -> None:
+        if self._reviewer is None:
+            await self._refuse(act, pull, Blocker.GITHUB_UNLINKED, _NO_LINKING)
+            return
         asked = AuthAsked(
             person=act.wish.by,
             provider=PROVIDER,

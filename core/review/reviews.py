@@ -14,6 +14,7 @@ from core.intake import act_in
 from core.policy import offer
 from core.pulls import PullAction
 from core.review.acting import Acting
+from core.review.guard import Guard
 from core.review.ship import Shipped, Shipper
 from core.review.watch import PullWatch
 from core.routing import Repository
@@ -32,7 +33,10 @@ _FOR_THE_AGENT = frozenset({PullAction.FIX, PullAction.COMMENT, PullAction.REQUE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reviews:
-    """Ships, watches, and acts. `repositories`: by name, those that live at the code host."""
+    """Ships, watches, and acts; says who may work.
+
+    `repositories`: by name, those that live at the code host.
+    """
 
     shipper: Shipper
     watch: PullWatch
@@ -40,6 +44,7 @@ class Reviews:
     pulls: PullStore
     sessions: SessionStore
     repositories: Mapping[str, Repository]
+    guard: Guard
 
     async def ship(
         self, session_id: SessionId, repository: str | None, branch: str, *, sha: str, stat: str, turn: TurnId
@@ -61,6 +66,8 @@ class Reviews:
             return f"Branch `{branch}` · {stat} · not pushed, GitHub refused: {error}"
         except (TryLater, Throttled) as error:
             log.warning("shipping is left for later", extra={"session": session_id, "error": str(error)})
+            await self.pulls.hint_session(session_id)
+            self.watch.wake()
             return f"Branch `{branch}` · {stat} · GitHub does not answer; the pull request follows by itself"
         if shipped.conflicts:
             await self.pulls.look_later(session_id, None)
@@ -78,7 +85,8 @@ class Reviews:
 
     async def closed(self, session_id: SessionId) -> None:
         """A turn is over: its pull request is shown below its answer."""
-        if await self.pulls.of(session_id) is not None:
+        pull = await self.pulls.of(session_id)
+        if pull is not None and pull.is_shipped:
             await self.pulls.hint_session(session_id)
             self.watch.wake()
 

@@ -106,14 +106,18 @@ class PullWatch:
         facts = await self._host.facts(pull.ref)
         who = steering(await self._sessions.log(pull.session))
         look = Look(await self._named(facts), who, await self._steered(who))
-        await self._check(pull, look)
         tries = pull.tries if pull.tried_sha == facts.head_sha else 0
         acts = await self._news(pull, look.facts)
         changed = await self._pulls.show(
-            pull.session, look.facts, steered_by=who.names, offer=offer(look.facts, tries), acts=acts
+            pull.session,
+            look.facts,
+            steered_by=who.names if self._asks_others(pull) else (),
+            offer=offer(look.facts, tries),
+            acts=acts,
         )
         if changed:
             self._wake_mirror(pull.session)
+        await self._check(pull, look)
         await self._pulls.look_later(pull.session, self._next(look.facts))
         return look
 
@@ -200,15 +204,19 @@ class PullWatch:
 
     async def _check(self, pull: Pull, look: Look) -> None:
         """Our own check says whether somebody approved who did not steer; set when that changed."""
-        repository = self._repositories.get(pull.repository)
         facts = look.facts
-        if repository is None or not repository.independent_review or is_over(facts):
+        if not self._asks_others(pull) or is_over(facts):
             return
         verdict = independent(facts, look.steered)
         said = f"{facts.head_sha} {verdict.passed} {verdict.title}"
         if said != pull.verdict:
             await self._host.report_review(facts.ref, facts.head_sha, verdict)
             await self._pulls.reported(pull.session, said)
+
+    def _asks_others(self, pull: Pull) -> bool:
+        """Whether somebody has to approve who did not steer."""
+        repository = self._repositories.get(pull.repository)
+        return repository is not None and repository.independent_review
 
     async def _news(self, pull: Pull, now: PullFacts) -> list[PullActed]:
         reviewers = {one.by_id: await self._reviewer(one) for one in now.reviews}

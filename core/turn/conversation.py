@@ -63,6 +63,7 @@ from core.session import (
 from core.turn.desk import Failed, Stopped, TurnDesk
 from core.workspace.clone import Workspace
 from core.workspace.commit import commit, committed
+from core.workspace.message import by
 
 log = logging.getLogger(__name__)
 
@@ -354,7 +355,8 @@ class Conversation:
             return self._close(Response(body=body), Outcome.STOPPED, ended)
         match ended:
             case RunSucceeded(text=text):
-                body = closing(text, branch=self._workspace.branch, stat=changed)
+                where = await self._shipped(changed)
+                body = closing(text, branch=self._workspace.branch, stat=changed, where=where)
                 return self._close(Response(body=self._crew.redact(body)), Outcome.DONE, ended)
             case RunFailed(code=code, text=text):
                 return self._close(failure(code, self._crew.redact(text)), Outcome.FAILED, ended)
@@ -389,12 +391,29 @@ class Conversation:
         try:
             message = f"{self._issue.identifier}: {title_of(without_options(asked))}"
             author = session.requester or Author("", "", "")
-            await commit(self._workspace, message, author)
+            await commit(
+                self._workspace, self._crew.redact(message), by(author, Linear_Issue=self._issue.identifier)
+            )
             done = await committed(self._workspace)
             return done.stat_line if done and done.files else None
         except WorkspaceError as error:
             log.error("commit failed", extra={"session": self._desk.record.id, "git": error.last_line})
             return f"not committed: `{self._crew.redact(error.last_line)}` (git)"
+
+    async def _shipped(self, changed: str | None) -> str | None:
+        """Where the work can be seen; None where no code host shows it."""
+        reviews, record = self._crew.reviews, self._desk.record
+        done = await committed(self._workspace) if changed and reviews else None
+        if reviews is None or done is None or not done.files:
+            return None
+        return await reviews.ship(
+            record.id,
+            record.repository,
+            self._workspace.branch,
+            sha=done.sha,
+            stat=done.stat_line,
+            turn=self._desk.turn,
+        )
 
     async def _load(self) -> Session:
         return (await self._crew.store.load(self._desk.record.id)).session

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 from core.activities import Author, Elicitation, Entry, Error
 from core.admission import Admission
 from core.ids import ElicitationId, EntryKey, SessionId, TurnId
-from core.ports import AgentRunner, FileReader, ThreadReader, TrackedIssue, Tracker
+from core.ports import AgentRunner, CodeHost, FileReader, ThreadReader, TrackedIssue, Tracker
 from core.reports import Shown
+from core.review.reviews import Reviews
 from core.routing import Repository
 from core.session import Asked, Effect, Given, Interrupt, Noted, Resolve, SessionEvent
 from core.store.sessions import Enqueue, Record, SessionStore
@@ -54,6 +55,8 @@ class Crew:
         files: Reads what texts written in Linear link; None leaves files unread.
         open_thread: None: sessions from Linear stay there.
         people: Says who may do what; None: everybody may do everything.
+        reviews: Makes pull requests; None where no code host is set up.
+        code_host: How the repositories that live there are cloned.
     """
 
     store: SessionStore
@@ -73,6 +76,8 @@ class Crew:
     files: FileReader | None = None
     open_thread: OpenThread | None = None
     people: Registry | None = None
+    reviews: Reviews | None = None
+    code_host: CodeHost | None = None
 
 
 class Stopped(Exception):

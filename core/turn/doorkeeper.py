@@ -10,11 +10,15 @@ from core.errors import DeliveryError
 from core.events import Deleted, Incoming, Said
 from core.ids import EntryKey, ThreadRef
 from core.intake import Waiting
-from core.people import Identity, Unlinked, Verdict, acts, refusal, unknown
+from core.people import Identity, Unlinked, Verdict, acts, refusal, unknown, waiting_for_code
+from core.policy import Work, no_write
+from core.review.guard import steers
 from core.turn.desk import Crew, TurnDesk
 from core.turn.registry import PROVIDER, Registry
 
 log = logging.getLogger(__name__)
+
+CODE_HOST = "GitHub"
 
 
 class Doorkeeper:
@@ -47,9 +51,30 @@ class Doorkeeper:
         Raises:
             DeliveryError: A platform does not tell now who this is.
         """
+        admitted = await self._let_in(row)
+        return admitted if admitted is not None and await self._may_steer(admitted) else None
+
+    async def _may_steer(self, row: Waiting) -> bool:
+        """Where work has begun, by what its author may do at the code host."""
+        reviews, people, incoming = self._crew.reviews, self._crew.people, row.incoming
+        if reviews is None or people is None or not steers(incoming.event):
+            return True
+        repository = self._desk.record.repository
+        match await reviews.guard.work(incoming.author, repository):
+            case Work.DENIED:
+                await self._refuse(incoming, Blocker.PERSON_DENIED, no_write(repository or ""))
+                return False
+            case Work.MUST_LINK_CODE_HOST:
+                body = f"To steer work in {repository}, link your account at GitHub: it needs write access."
+                await self._hold(people, row, incoming, CODE_HOST, body)
+                return False
+            case _:
+                return True
+
+    async def _let_in(self, row: Waiting) -> Waiting | None:
         people, incoming = self._crew.people, row.incoming
         is_free = people is None or not (people.is_strict or incoming.author.is_external)
-        if people is None or is_free or incoming.author.surface == "linear":
+        if people is None or is_free or incoming.author.surface in ("linear", "github"):
             return replace(row, incoming=await self.named(incoming))
         if not acts(incoming.event):
             incoming = await self.named(incoming)
@@ -62,7 +87,7 @@ class Doorkeeper:
             case Verdict.READS_ONLY:
                 await self._deny(incoming)
             case Verdict.MUST_LINK:
-                await self._hold(people, row, incoming)
+                await self._hold(people, row, incoming, PROVIDER, unknown(incoming.author))
         return None
 
     async def _insist(self, row: Waiting) -> Waiting | None:
@@ -84,25 +109,34 @@ class Doorkeeper:
         return replace(incoming, author=await reader.person(author))
 
     async def _deny(self, incoming: Incoming) -> None:
+        await self._refuse(incoming, Blocker.PERSON_GUEST, refusal(incoming.author))
+
+    async def _refuse(self, incoming: Incoming, code: Blocker, body: str) -> None:
         author = incoming.author
-        code = Blocker.PERSON_GUEST
         log.info(
             "person denied", extra={"session": self._desk.record.id, "author": author.id, "code": code.value}
         )
-        denied = Denied(person=author, code=code, body=refusal(author), thread=_thread(incoming))
+        denied = Denied(person=author, code=code, body=body, thread=_thread(incoming))
         # Who only talks in the thread is told once, who asks us for something each time.
         about = incoming.key if incoming.opens else f"{author.surface}/{author.id}"
         await self._say(f"denied/{about}", denied)
         await self._show(incoming, Fate.WITHDRAWN)
 
-    async def _hold(self, people: Registry, row: Waiting, incoming: Incoming) -> None:
+    async def _hold(
+        self, people: Registry, row: Waiting, incoming: Incoming, provider: str, body: str
+    ) -> None:
         """Put it aside until its author has linked an account, and ask for that."""
         session_id, author = self._desk.record.id, incoming.author
+        if provider != PROVIDER:
+            author = waiting_for_code(author)
         waits = bool(await people.store.held(session_id, author))
-        await self.ask(incoming, unknown(author), code=Blocker.PERSON_UNLINKED, is_known=waits)
+        code = Blocker.PERSON_UNLINKED if provider == PROVIDER else Blocker.GITHUB_UNLINKED
+        await self.ask(incoming, body, code=code, is_known=waits, provider=provider)
         await self._show(incoming, Fate.QUEUED)
         await people.store.hold(session_id, author, row.seqs, self._desk.turn)
         log.info("person unlinked", extra={"session": session_id, "author": author.id})
+        if provider != PROVIDER:
+            return
         # The link may have come in between.
         stored = await people.store.find(author.surface, author.id)
         if stored is not None and stored.holds_for(author):
@@ -115,12 +149,18 @@ class Doorkeeper:
                 await let_in(self._crew, identity)
 
     async def ask(
-        self, incoming: Incoming, body: str, *, code: Blocker | None = None, is_known: bool = True
+        self,
+        incoming: Incoming,
+        body: str,
+        *,
+        code: Blocker | None = None,
+        is_known: bool = True,
+        provider: str = PROVIDER,
     ) -> None:
         """Send the author of `incoming` a private link."""
         asked = AuthAsked(
             person=incoming.author,
-            provider=PROVIDER,
+            provider=provider,
             body=body,
             code=code,
             thread=_thread(incoming),
@@ -133,11 +173,12 @@ class Doorkeeper:
         incoming, author = row.incoming, row.incoming.author
         if not isinstance(incoming.event, Deleted):
             return False
-        held = await people.store.held(self._desk.record.id, author)
-        if all(one.message != incoming.event.message for one in held):
-            return False
-        await people.store.hold(self._desk.record.id, author, row.seqs, self._desk.turn)
-        return True
+        for held_as in (author, waiting_for_code(author)):
+            held = await people.store.held(self._desk.record.id, held_as)
+            if any(one.message == incoming.event.message for one in held):
+                await people.store.hold(self._desk.record.id, held_as, row.seqs, self._desk.turn)
+                return True
+        return False
 
     async def _show(self, incoming: Incoming, fate: Fate) -> None:
         if incoming.message and isinstance(incoming.event, Said):

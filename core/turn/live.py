@@ -82,6 +82,8 @@ class LiveTurn:
             # Somebody spoke when the agent had just ended: it has to hear that too.
             closed = await self._go_on()
         await self._desk.remember(cost_usd=closed.cost_usd)
+        if self._crew.reviews is not None:
+            await self._crew.reviews.closed(self._desk.record.id)
         return closed.outcome
 
     async def _go_on(self) -> TurnClosed:
@@ -169,6 +171,10 @@ class LiveTurn:
         """What is for the turn; None if it was for us, and is done."""
         if command := command_in(incoming):
             await self._clerk.obey(await self._door.named(incoming), command)
+            return None
+        reviews = self._crew.reviews
+        if reviews and await reviews.take(self._desk.record.id, await self._door.named(incoming), session):
+            await self._settled(incoming)
             return None
         match incoming.event:
             case Chosen(elicitation=asked) as chosen if all(asked != one.id for one in session.questions):

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from core.activities import (
+    AuthAsked,
+    Author,
     Blocker,
     Elicitation,
     Fate,
@@ -24,7 +26,8 @@ from core.events import ThreadMessage
 from core.ids import ElicitationId, EntryKey, uuid_for
 from core.intake import Options, options_of, without_options
 from core.narration import failure, queued, waiting
-from core.ports import ThreadReader, TrackedIssue
+from core.policy import Work, no_write
+from core.ports import GitAccess, ThreadReader, TrackedIssue
 from core.routing import Repository, Route, choose, find
 from core.session import Given, Noted, is_answers
 from core.turn.desk import Failed, Settled, TurnDesk
@@ -36,6 +39,8 @@ T = TypeVar("T")
 
 # Whoever delivers may be another process.
 LOOK_S = 0.02
+LINK_LOOK_S = 1.0
+CODE_HOST = "GitHub"
 NO_ISSUE = "I work on issues: mention or delegate me on one."
 
 
@@ -58,6 +63,7 @@ class Preparation:
         # Before the question for the repository, so that people in chat can answer it, too.
         linked = await self._present_issue(issue) if issue else None
         route = await self._route(issue)
+        await self._may_work(route.repository)
         if issue is None or linked is None:
             issue = await self._create_issue(route)
             linked = await self._present_issue(issue)
@@ -110,6 +116,53 @@ class Preparation:
         )
         await self._desk.remember(repository=route.repository.name, route_reason=route.reason)
         return route
+
+    async def _may_work(self, repository: Repository) -> None:
+        """Wait until whoever asks is known at the code host, and may write there.
+
+        Raises:
+            Failed: They may not.
+        """
+        reviews, told = self._crew.reviews, None
+        if reviews is None:
+            return
+        author = (await self._desk.given())[0].author
+        while True:
+            code: Blocker | None = None
+            try:
+                match await reviews.guard.work(author, repository.name):
+                    case Work.MUST_LINK_CODE_HOST:
+                        code = Blocker.GITHUB_UNLINKED
+                    case Work.DENIED:
+                        raise Failed(failure(Blocker.PERSON_DENIED, no_write(repository.name)))
+                    case _:
+                        pass
+            except (TryLater, Throttled) as error:
+                log.warning("rights unknown", extra={"author": author.id, "error": str(error)})
+                code = Blocker.GITHUB_DOWN
+            if told is not None and told is not code:
+                await self._desk.note_again("goes on", Unblocked(code=told))
+            if code is None:
+                return
+            if told is not code:
+                await self._desk.note_again("blocked", waiting(code))
+                if code is Blocker.GITHUB_UNLINKED:
+                    await self._ask_to_link(author)
+            told = code
+            await asyncio.sleep(LINK_LOOK_S)
+
+    async def _ask_to_link(self, author: Author) -> None:
+        record = self._desk.record
+        body = f"{author.name}, link your account at GitHub: starting work needs write access there."
+        asked = AuthAsked(
+            person=author,
+            provider=CODE_HOST,
+            body=body,
+            code=Blocker.GITHUB_UNLINKED,
+            thread=record.thread if author.surface != "linear" else None,
+            is_known=True,
+        )
+        await self._desk.note(f"link/{author.surface}/{author.id}", asked)
 
     async def _ask_route(self) -> Route:
         names = [one.name for one in self._crew.repositories]
@@ -283,10 +336,18 @@ class Preparation:
     async def _clone(self, repository: Repository, issue: IssueLinked, proposed: str | None) -> Workspace:
         wished = (await self.options()).branch
         branch = self._desk.record.branch or branch_for(issue, wished or proposed)
+        host = self._crew.code_host
+
+        async def access() -> GitAccess | None:
+            return await host.access(repository.name, write=False) if host and repository.hosted else None
+
         try:
             workspace = await self._crew.workspaces.prepare(
-                self._desk.record.id, repository.url, repository.base, branch
+                self._desk.record.id, repository.url, repository.base, branch, access=access
             )
+        except DeliveryError as error:
+            sentence = f"I cannot clone {repository.name}: {self._crew.redact(str(error))}."
+            raise Failed(failure(Blocker.REPO_UNREACHABLE, sentence)) from error
         except WorkspaceError as error:
             sentence = f"I cannot clone {repository.name}: `{self._crew.redact(error.last_line)}` (git)."
             raise Failed(failure(Blocker.REPO_UNREACHABLE, sentence)) from error
