@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import httpx
 from aiohttp import web
@@ -12,10 +13,11 @@ from aiohttp import web
 from bots.chats import plain, plain_all
 from bots.linear_access import Misconfigured
 from bots.settings import Settings
-from core.errors import StoreUnavailable, ThreadlineError
+from core.errors import StoreUnavailable, ThreadlineError, TryLater
 from core.review.hints import Hint, Hints, Remark
 from core.store.database import Database
 from core.store.deliveries import DeliveryStore
+from core.workspace.message import OURS, GitIdentity
 from github import hints
 from github.acts import GitHubActs
 from github.app import GitHubApp
@@ -76,6 +78,23 @@ class GitHubAccess:
         if self.app is not None and not self._slug:
             self._slug = (await self.app.about()).slug
         return self._slug
+
+    async def bot(self) -> GitIdentity:
+        """Who writes our commits; raises `core.errors.DeliveryError`."""
+        try:
+            slug = await self.slug()
+        except GitHubError as error:
+            raise TryLater(str(error)) from error
+        if not slug:
+            return OURS
+        return GitIdentity(
+            f"{slug}[bot]", self.address_of(int(self._settings.github.app_id or 0), f"{slug}[bot]")
+        )
+
+    def address_of(self, account: int, login: str) -> str:
+        """The address that stands for an account at this GitHub."""
+        host = urlsplit(self._settings.github.signed_in_at).hostname or "github.com"
+        return f"{account}+{login}@users.noreply.{host}"
 
     def reviewer(self, tokens: UserTokens) -> GitHubReviewer:
         """GitHub as people."""

@@ -1,5 +1,6 @@
 """Puts together everything about pull requests, where a code host is set up."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -10,11 +11,11 @@ from uuid import uuid4
 import httpx
 from aiohttp import web
 
-from bots.github_access import GitHubAccess
+from bots.github_access import REDELIVER_EVERY_S, GitHubAccess
 from bots.linear_access import Misconfigured
 from bots.settings import Settings
 from core.activities import AuthAsked, Author
-from core.errors import Refused
+from core.errors import Refused, StoreUnavailable
 from core.events import Incoming
 from core.ids import EntryKey, SessionId
 from core.mirror.clock import SystemClock
@@ -23,6 +24,7 @@ from core.ports import Linker
 from core.pulls import CodeAccount
 from core.review.accounts import AccountBook, ask_to_confirm
 from core.review.acting import Acting
+from core.review.credits import Crediting
 from core.review.guard import Guard
 from core.review.hints import Hints
 from core.review.reviews import Reviews
@@ -82,6 +84,7 @@ class Reviewing:
     hints: Hints
     tokens: LinkedTokens | None
     accounts: AccountStore = field(repr=False)
+    tidying: list[asyncio.Task[None]] = field(default_factory=list)
 
     def routes(self) -> list[web.RouteDef]:
         """What browsers and GitHub reach."""
@@ -92,6 +95,17 @@ class Reviewing:
         if self.tokens is not None:
             await self.tokens.revoked(account)
 
+    async def _tidy(self) -> None:
+        """Ask again for webhooks that went astray, and forget links that nobody confirmed."""
+        while True:
+            try:
+                await self.access.redeliver()
+                if self.linker is not None:
+                    await self.linker.tidy()
+            except StoreUnavailable as error:
+                log.warning("github not tidied", extra={"error": str(error)})
+            await asyncio.sleep(REDELIVER_EVERY_S)
+
     def linkers(self) -> dict[str, Linker]:
         """By provider."""
         return {PROVIDER: self.linker} if self.linker else {}
@@ -100,9 +114,13 @@ class Reviewing:
         """Seal stored tokens with the newest key, then go on where an earlier process stopped."""
         await self.accounts.reencrypt()
         self.reviews.start()
+        self.tidying.append(asyncio.create_task(self._tidy(), name="github"))
 
     async def stop(self) -> None:
         """Begin nothing more."""
+        for task in self.tidying:
+            task.cancel()
+        await asyncio.gather(*self.tidying, return_exceptions=True)
         await self.reviews.stop()
         if self.tokens is not None:
             await self.tokens.close()
@@ -142,12 +160,16 @@ def reviewing(
         accounts, named=around.named, identity=around.identity, code_id=around.code_id, login=login, end=end
     )
     pulls = PullStore(database, around.sessions, now=time.time)
+    acts = ActStore(database, around.sessions, now=time.time)
+    reviewer = access.reviewer(tokens) if tokens else None
     shipper = Shipper(
         host,
         book,
         pulls,
         around.sessions,
         around.workspaces,
+        acts,
+        reviewer,
         repositories=hosted,
         redact=around.redact,
     )
@@ -160,14 +182,16 @@ def reviewing(
         clock,
         repositories=hosted,
         wake_mirror=around.wake_mirror,
+        accept=around.accept,
     )
     acting = Acting(
         host,
-        access.reviewer(tokens) if tokens else None,
+        reviewer,
         book,
         watch,
+        shipper,
         pulls,
-        ActStore(database, around.sessions, now=time.time),
+        acts,
         around.sessions,
         clock,
         repositories=hosted,
@@ -185,6 +209,7 @@ def reviewing(
         sessions=around.sessions,
         repositories=hosted,
         guard=guard,
+        crediting=Crediting(book, bot=access.bot, address=access.address_of),
     )
 
     async def on_linked(account: CodeAccount, person: Author) -> None:

@@ -256,7 +256,7 @@ def _merge(facts: PullFacts, wish: Wish, *, lacks_others: bool, busy: bool) -> A
         return Deny(Blocker.REPO_CONFLICT, in_the_way(facts), "Update branch.")
     method = wish.method or facts.methods[0]
     if method not in facts.methods:
-        body = f"{facts.ref.repository} does not merge as {method}."
+        body = f"{facts.ref.repository} does not merge {method.how}."
         return Deny(Blocker.PR_PROTECTED, body, f"Use {' or '.join(facts.methods)}.")
     if (unmet := _unmet(facts, wish, lacks_others=lacks_others)) is not None:
         return unmet
@@ -285,17 +285,17 @@ def _draft() -> Deny:
 def _confirmed(facts: PullFacts, wish: Wish, method: MergeMethod | None) -> Answer:
     if wish.sure:
         return Allow(method=method)
-    sha = facts.short_sha
+    sha, how = facts.short_sha, method.how if method else ""
     size = f"{facts.files} {'file' if facts.files == 1 else 'files'} +{facts.additions} −{facts.deletions}"
     what = f"{facts.ref.repository} #{facts.ref.number} at {sha} ({size})"
     if wish.action is PullAction.CLOSE:
         return MustConfirm(f"Close {what} without merging?", "Close it", f"close pr {sha}")
     queue = ", by the merge queue" if facts.has_queue else ""
     if wish.action is PullAction.MERGE_WHEN_GREEN:
-        body = f"Merge {what} into {facts.base}, as {method}{queue}, once everything is green?"
-        return MustConfirm(body, f"Merge when green as {method}", f"merge when green {sha}", method)
-    body = f"Merge {what} into {facts.base}, as {method}{queue}?"
-    return MustConfirm(body, f"Merge {sha} as {method}", f"merge {sha}", method)
+        body = f"Merge {what} into {facts.base}, {how}{queue}, once everything is green?"
+        return MustConfirm(body, f"Merge when green {how}", f"merge when green {sha}", method)
+    body = f"Merge {what} into {facts.base}, {how}{queue}?"
+    return MustConfirm(body, f"Merge {sha} {how}", f"merge {sha}", method)
 
 
 def stale(facts: PullFacts) -> Deny:

@@ -323,6 +323,10 @@ class CodeReviewer(Protocol):
         """Have the code host merge `sha` as soon as its rules are content."""
         ...
 
+    async def dont_merge(self, pull: PullRef, by: CodeAccount) -> None:
+        """Take `merge_when_green` back."""
+        ...
+
     async def update_branch(self, pull: PullRef, by: CodeAccount, *, sha: str) -> None:
         """Merge the base branch into the branch of the pull request."""
         ...

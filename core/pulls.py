@@ -69,6 +69,11 @@ class MergeMethod(StrEnum):
     SQUASH = "squash"
     REBASE = "rebase"
 
+    @property
+    def how(self) -> str:
+        """As it is said of a merge: "as squash"."""
+        return "as a merge commit" if self is MergeMethod.MERGE else f"as {self.value}"
+
 
 class PullAction(StrEnum):
     """What people do with a pull request from chat; the values travel in buttons."""

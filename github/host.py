@@ -303,6 +303,10 @@ class GitHubReviewer:
         )
         return Merged(is_merged=False)
 
+    async def dont_merge(self, pull: PullRef, by: CodeAccount) -> None:
+        """See `CodeReviewer.dont_merge`."""
+        await self._as(by, lambda token: self._acts.disable_auto_merge(token, pull.repository, pull.number))
+
     async def update_branch(self, pull: PullRef, by: CodeAccount, *, sha: str) -> None:
         """See `CodeReviewer.update_branch`."""
         await self._as(

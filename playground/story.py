@@ -19,7 +19,7 @@ _FOR_US = re.compile(
 )
 _PULL = re.compile(
     r"\[?[\w.-]+/[\w.-]+ #\d+ · |(Approved|Merged|Closed|Marked ready for review) by "
-    r"|\w+ (asked for changes|merged|commented)|The pull request moved to "
+    r"|\w+ (asked for changes|asked to merge it|merged|commented)|The pull request moved to "
 )
 
 

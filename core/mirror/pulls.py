@@ -324,7 +324,7 @@ def _by(act: PullActed) -> str:
 
 
 def _as(method: MergeMethod | None) -> str:
-    return f" as {method.value}" if method else ""
+    return f" {method.how}" if method else ""
 
 
 def _names(names: Sequence[str], *, most: int = _NAMES) -> str:

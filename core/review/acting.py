@@ -8,16 +8,25 @@ from hashlib import sha256
 from typing import Any, assert_never
 
 from core.activities import AuthAsked, Author, Blocker, ConfirmAsked, Denied, Entry, Notice, PullActed
-from core.errors import HeadMoved, LinkLost, Refused, StoreUnavailable, Throttled, TryLater
+from core.errors import (
+    HeadMoved,
+    LinkLost,
+    Refused,
+    StoreUnavailable,
+    Throttled,
+    TryLater,
+    WorkspaceError,
+)
 from core.events import Incoming, Said
 from core.ids import EntryKey, SessionId
 from core.mirror.clock import Clock
 from core.policy import Actor, Allow, Deny, MustConfirm, MustLink, Rules, decide, independent
 from core.policy import Wish as Question
 from core.ports import Accounts, CodeHost, CodeReviewer
-from core.pulls import CodeAccount, MergeMethod, Permission, PullAction, PullFacts, ReviewState
+from core.pulls import CodeAccount, MergeMethod, MergeState, Permission, PullAction, PullFacts, ReviewState
+from core.review.ship import Shipper
 from core.review.watch import PullWatch
-from core.review.words import acted, fix_prompt, steering
+from core.review.words import acted, conflicts_in, fix_prompt, steering
 from core.routing import Repository
 from core.session import Append
 from core.store.acts import Act, ActStore, Wish
@@ -32,6 +41,7 @@ PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 60.0, 60.0)
 
 _NO_PULL = "There is no pull request here yet."
 _NO_LINKING = "Nobody can link GitHub here: for admins, the app's client id and secret are missing."
+_BUSY = "The agent is still at work on it. Wait for its answer, or stop it."
 _DONE_BEFORE = "You did that already."
 _AWAY = "GitHub does not answer; I keep trying for a few minutes."
 _GIVEN_UP = "GitHub did not answer. The card shows what is true; ask again if it is not done."
@@ -64,6 +74,7 @@ class Acting:
         reviewer: CodeReviewer | None,
         accounts: Accounts,
         watch: PullWatch,
+        shipper: Shipper,
         pulls: PullStore,
         acts: ActStore,
         sessions: SessionStore,
@@ -82,6 +93,7 @@ class Acting:
         self._reviewer = reviewer
         self._accounts = accounts
         self._watch = watch
+        self._shipper = shipper
         self._pulls = pulls
         self._acts = acts
         self._sessions = sessions
@@ -238,7 +250,7 @@ class Acting:
         if not await self._acts.begin(act, _once(act, scene)):
             await self._refuse(act, scene.pull, Blocker.PR_STALE, _DONE_BEFORE, scene=scene)
             return
-        if allowed.as_prompt or wish.action is PullAction.FIX:
+        if allowed.as_prompt or _is_for_the_agent(wish.action, facts):
             await self._prompt(act, scene, allowed)
             return
         assert account is not None, "nobody is allowed to act at the code host without an account there"
@@ -270,6 +282,9 @@ class Acting:
             case PullAction.MERGE:
                 merged = await self._reviewer.merge(pull, by, sha=sha, method=method, op=act.op)
                 return merged.is_merged
+            case PullAction.MERGE_WHEN_GREEN if facts.merge_state is MergeState.CLEAN:
+                merged = await self._reviewer.merge(pull, by, sha=sha, method=method, op=act.op)
+                return merged.is_merged
             case PullAction.MERGE_WHEN_GREEN:
                 await self._reviewer.merge_when_green(pull, by, sha=sha, method=method)
             case PullAction.UPDATE_BRANCH:
@@ -286,13 +301,32 @@ class Acting:
         """What is for the agent goes into the session like anything else that people say."""
         wish, facts = act.wish, scene.facts
         text = wish.text
-        if wish.action is PullAction.FIX:
-            trouble = await self._host.failure_of(facts.ref, facts.head_sha)
-            text = fix_prompt(facts, allowed.note or "see what it says", trouble)
-            await self._pulls.tried(act.session, facts.head_sha)
+        if _is_for_the_agent(wish.action, facts):
+            if scene.is_busy:
+                await self._refuse(act, scene.pull, Blocker.PR_STALE, _BUSY, scene=scene)
+                return
+            fixed = await self._fix(act, facts, allowed.note)
+            if fixed is None:
+                await self._settle(act, scene.pull, done=True, result="merged", tell=[], scene=scene)
+                return
+            text = fixed
         incoming = Incoming(key=f"{act.id}/prompt", place=wish.thread or "", event=Said(text), author=wish.by)
         await self._accept(act.session, incoming)
         await self._settle(act, scene.pull, done=True, result="prompted", tell=[], scene=scene)
+
+    async def _fix(self, act: Act, facts: PullFacts, offered: str) -> str | None:
+        """What the agent is asked; None if git could do it alone."""
+        trouble = await self._host.failure_of(facts.ref, facts.head_sha)
+        if facts.merge_state is MergeState.CONFLICTING:
+            try:
+                paths = await self._shipper.with_base(act.session)
+            except WorkspaceError as error:
+                raise Refused(error.last_line) from error
+            if not paths and not trouble.strip():
+                return None
+            trouble = conflicts_in(paths, facts.base) + trouble
+        await self._pulls.tried(act.session, facts.head_sha)
+        return fix_prompt(facts, offered or f"it conflicts with {facts.base}", trouble)
 
     async def _ask_to_link(self, act: Act, pull: Pull | None, body: str) -> None:
         if self._reviewer is None:
@@ -372,6 +406,12 @@ _REVIEWS = {
     PullAction.REQUEST_CHANGES: ReviewState.CHANGES_REQUESTED,
     PullAction.COMMENT: ReviewState.COMMENTED,
 }
+
+
+def _is_for_the_agent(action: PullAction, facts: PullFacts) -> bool:
+    """To bring a branch up to date that conflicts is work, which the code host refuses to do."""
+    conflicts = facts.merge_state is MergeState.CONFLICTING
+    return action is PullAction.FIX or (conflicts and action is PullAction.UPDATE_BRANCH)
 
 
 def _once(act: Act, scene: Scene) -> str:

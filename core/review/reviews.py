@@ -14,6 +14,7 @@ from core.intake import act_in
 from core.policy import offer
 from core.pulls import PullAction
 from core.review.acting import Acting
+from core.review.credits import Crediting
 from core.review.guard import Guard
 from core.review.ship import Shipped, Shipper
 from core.review.watch import PullWatch
@@ -45,6 +46,7 @@ class Reviews:
     sessions: SessionStore
     repositories: Mapping[str, Repository]
     guard: Guard
+    crediting: Crediting
 
     async def ship(
         self, session_id: SessionId, repository: str | None, branch: str, *, sha: str, stat: str, turn: TurnId
@@ -55,6 +57,9 @@ class Reviews:
         """
         if repository is None or repository not in self.repositories:
             return None
+        known = await self.pulls.of(session_id)
+        if known is not None and known.is_shipped and known.wanted_sha == sha:
+            return f"Pull request {known.ref} · {stat}"  # Its card stays where it is.
         await self.pulls.want(session_id, repository, branch, sha=sha, turn=turn)
         try:
             shipped = await self._insist(session_id)

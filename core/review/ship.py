@@ -8,17 +8,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from core.activities import Author, IssueLinked
-from core.errors import Refused, TryLater, WorkspaceError
+from core.errors import LinkLost, Refused, TryLater, WorkspaceError
 from core.ids import SessionId
-from core.ports import Accounts, CodeHost, GitAccess, PullDraft
-from core.pulls import CodeAccount
+from core.ports import Accounts, CodeHost, CodeReviewer, GitAccess, PullDraft
+from core.pulls import CodeAccount, PullAction
 from core.review.words import description, steering, title
 from core.routing import Repository
+from core.store.acts import ActStore
 from core.store.pulls import Pull, PullStore
 from core.store.sessions import Record, SessionStore
 from core.workspace.clone import Workspace, Workspaces
 from core.workspace.handover import take_over
-from core.workspace.humans import Conflict, bring_in
+from core.workspace.humans import Conflict, bring_in, update_from_base
 from core.workspace.outcomes import LeaseLost, Outcome, Pushed, Refusal, RefusedByHost, Unreachable
 from core.workspace.push import push
 
@@ -50,6 +51,8 @@ class Shipper:
         pulls: PullStore,
         sessions: SessionStore,
         workspaces: Workspaces,
+        acts: ActStore,
+        reviewer: CodeReviewer | None,
         *,
         repositories: Mapping[str, Repository],
         redact: Callable[[str], str],
@@ -60,6 +63,8 @@ class Shipper:
         self._pulls = pulls
         self._sessions = sessions
         self._workspaces = workspaces
+        self._acts = acts
+        self._reviewer = reviewer
         self._repositories = repositories
         self._redact = redact
         self._shipping: defaultdict[SessionId, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -80,6 +85,7 @@ class Shipper:
         if pull is None or pull.wanted_sha is None or workspace is None:
             raise WorkspaceError("nothing to ship", last_line="there is no commit of this session")
         if pull.pushed_sha != pull.wanted_sha:
+            await self._hold_back(pull)
             conflicts = await self._push(workspace, pull)
             if conflicts:
                 return Shipped(pull, conflicts)
@@ -88,6 +94,47 @@ class Shipper:
         assert shipped is not None
         await self._pulls.hint_session(session_id)
         return Shipped(shipped)
+
+    async def with_base(self, session_id: SessionId) -> tuple[str, ...]:
+        """Merge the base branch into the session's tree, and leave what disagrees to the agent to resolve.
+
+        No agent may be at work there. The paths that disagree; none if there was nothing to decide, and then
+        the merge is shipped like any other commit.
+
+        Raises:
+            DeliveryError, WorkspaceError: As for `ship`.
+        """
+        async with self._shipping[session_id]:
+            pull, workspace = await self._pulls.of(session_id), await self._workspaces.existing(session_id)
+            if pull is None or pull.turn is None or workspace is None:
+                raise WorkspaceError("nothing to update", last_line="there is no commit of this session")
+            access = await self._host.access(pull.repository, write=False)
+            base = self._base_of(pull)
+            united = await update_from_base(workspace, access.url, base, access=access, leave_markers=True)
+            if isinstance(united, Conflict):
+                return united.paths
+            await self._pulls.want(pull.session, pull.repository, pull.branch, sha=united.sha, turn=pull.turn)
+        await self.ship(session_id)
+        return ()
+
+    async def _hold_back(self, pull: Pull) -> None:
+        """What somebody wanted merged once it is green is not what is pushed now.
+
+        Raises:
+            Refused: It cannot be taken back, so nothing is pushed.
+        """
+        if pull.ref is None or pull.facts is None or not pull.facts.auto_merge:
+            return
+        person = await self._acts.who_last(pull.session, PullAction.MERGE_WHEN_GREEN)
+        if person is None or self._reviewer is None:
+            return  # Asked for at the code host itself, which has rules of its own for that.
+        account = await self._accounts.account_of(person)
+        try:
+            if account is None or not account.can_act:
+                raise Refused(f"{person.name} is not linked any more")
+            await self._reviewer.dont_merge(pull.ref, account)
+        except (Refused, LinkLost) as error:
+            raise Refused(f"it would be merged by itself, and I cannot stop that: {error}") from error
 
     async def _push(self, workspace: Workspace, pull: Pull) -> tuple[str, ...]:
         """Push, with what people have pushed meanwhile; paths that need somebody to decide."""

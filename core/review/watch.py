@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from core.activities import Author, Blocker, Notice, PullActed
@@ -14,16 +14,18 @@ from core.errors import (
     TryLater,
     WorkspaceError,
 )
+from core.events import Incoming, Said
 from core.ids import EntryKey, SessionId
 from core.mirror.clock import Clock
 from core.policy import independent, offer
 from core.ports import Accounts, CodeHost
-from core.pulls import CheckState, CodeReview, PullFacts
+from core.pulls import CheckState, CodeReview, MergeState, PullFacts
 from core.review.ship import Shipper
-from core.review.words import Steering, is_over, news, steering
+from core.review.words import Steering, conflicts_in, fix_prompt, is_over, news, steering
 from core.routing import Repository
 from core.store.pulls import Pull, PullStore
 from core.store.sessions import SessionStore
+from core.verdicts import FIXES_PER_HEAD
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ BUSY_LOOK_S = 60.0
 CALM_LOOK_S = 300.0
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 LOOKS_AT_ONCE = 4
+CHECKS = Author("github", "0", "Checks")
+"""In whose name the agent is asked to fix something where nobody pressed a button."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,9 @@ class PullWatch:
         *,
         repositories: Mapping[str, Repository],
         wake_mirror: Callable[[SessionId], None],
+        accept: Callable[[SessionId, Incoming], Awaitable[object]],
     ) -> None:
-        """`repositories`: by name, those that live at `host`."""
+        """`repositories`: by name, those that live at `host`. `accept` takes an event into a session."""
         self._host = host
         self._accounts = accounts
         self._shipper = shipper
@@ -71,6 +76,7 @@ class PullWatch:
         self._clock = clock
         self._repositories = repositories
         self._wake_mirror = wake_mirror
+        self._accept = accept
         self._fails: dict[SessionId, int] = {}
         self._changed = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -118,6 +124,7 @@ class PullWatch:
         if changed:
             self._wake_mirror(pull.session)
         await self._check(pull, look)
+        await self._follow_up(pull, look.facts, tries)
         await self._pulls.look_later(pull.session, self._next(look.facts))
         return look
 
@@ -212,6 +219,40 @@ class PullWatch:
         if said != pull.verdict:
             await self._host.report_review(facts.ref, facts.head_sha, verdict)
             await self._pulls.reported(pull.session, said)
+
+    async def _follow_up(self, pull: Pull, facts: PullFacts, tries: int) -> None:
+        """Where the repository wants it so, have the agent fix what it can; say so when it gives up."""
+        repository = self._repositories.get(pull.repository)
+        trouble = offer(facts, 0)
+        if repository is None or not trouble or is_over(facts):
+            return
+        if tries >= FIXES_PER_HEAD:
+            body = f"I tried {tries} times, and {trouble} still. Somebody has to look at {facts.ref}."
+            key = EntryKey(f"gave up/{facts.ref}/{facts.head_sha}")
+            await self._sessions.say(pull.session, key, Notice(body=body))
+            self._wake_mirror(pull.session)
+        elif repository.fix == "auto" and not await self._is_busy(pull.session):
+            await self._have_fixed(pull, facts, trouble)
+
+    async def _is_busy(self, session: SessionId) -> bool:
+        record = await self._sessions.load(session)
+        return record.session.turn is not None or bool(await self._sessions.waiting(session))
+
+    async def _have_fixed(self, pull: Pull, facts: PullFacts, trouble: str) -> None:
+        about = await self._host.failure_of(facts.ref, facts.head_sha)
+        if facts.merge_state is MergeState.CONFLICTING:
+            paths = await self._shipper.with_base(pull.session)
+            about = conflicts_in(paths, facts.base) + about
+            if not about:
+                return
+        number = await self._pulls.tried(pull.session, facts.head_sha)
+        prompt = Incoming(
+            key=f"fix/{facts.ref}/{facts.head_sha}/{number}",
+            place="",
+            event=Said(fix_prompt(facts, trouble, about)),
+            author=CHECKS,
+        )
+        await self._accept(pull.session, prompt)
 
     def _asks_others(self, pull: Pull) -> bool:
         """Whether somebody has to approve who did not steer."""

@@ -136,7 +136,7 @@ _DONE: dict[PullAction, str] = {
     PullAction.UPDATE_BRANCH: "{name} merged {base} into the branch.",
     PullAction.CLOSE: "Closed by {name}, not merged.",
     PullAction.MERGE: "Merged by {name}{method}.",
-    PullAction.MERGE_WHEN_GREEN: "{name} had it merge{method} once everything is green.",
+    PullAction.MERGE_WHEN_GREEN: "{name} asked to merge it{method}, once everything is green.",
     PullAction.FIX: "{name} asked the agent to fix it.",
 }
 
@@ -153,7 +153,7 @@ def acted(
     """The entry that tells what somebody did at the head of `facts`."""
     name = said_by(by) if by.surface == "github" else by.name
     said = _DONE[action].format(
-        name=name, sha=facts.short_sha, base=facts.base, method=f" as {method}" if method else ""
+        name=name, sha=facts.short_sha, base=facts.base, method=f" {method.how}" if method else ""
     )
     body = (
         f"{said}: {line_of(text, limit_chars=1000)}" if text else said if said.endswith(".") else f"{said}."
@@ -186,6 +186,14 @@ def news(was: PullFacts | None, now: PullFacts, who: Callable[[CodeReview], Auth
                 sha=one.sha,
                 body=told.body.replace(now.short_sha, one.sha[:SHORT_SHA_CHARS]),
             )
+
+
+def conflicts_in(paths: Sequence[str], base: str) -> str:
+    """Where the agent finds what it has to resolve."""
+    if not paths:
+        return ""
+    listed = "\n".join(f"- {path}" for path in paths)
+    return f"{base} is merged into your working tree; resolve the conflict markers in:\n{listed}\n\n"
 
 
 def fix_prompt(facts: PullFacts, offer: str, trouble: str) -> str:

@@ -97,6 +97,17 @@ class ActStore:
             row = (await connection.execute(mine)).one_or_none()
         return _act(row) if row else None
 
+    async def who_last(self, session_id: SessionId, action: PullAction) -> Author | None:
+        """Who had this done last with the session's pull request."""
+        done = (
+            sa.select(acts.c.body)
+            .where(acts.c.session_id == session_id, acts.c.state == DONE, acts.c.once.is_not(None))
+            .order_by(acts.c.at.desc())
+        )
+        async with self._database.read() as connection:
+            wishes = [_WISH.validate_python(body) for body in await connection.scalars(done)]
+        return next((wish.by for wish in wishes if wish.action is action), None)
+
     async def begin(self, act: Act, once: str) -> bool:
         """Note that it is allowed and about to be done; False if the same was done, or is being done, before.
 

@@ -46,6 +46,7 @@ from core.intake import without_options
 from core.narration import failure, narrate, waiting
 from core.ports import AgentRun, RunSpec
 from core.reports import plan_is_agreed, waited_s
+from core.review.words import steering
 from core.session import (
     ANSWERS,
     AgentGone,
@@ -63,7 +64,7 @@ from core.session import (
 from core.turn.desk import Failed, Stopped, TurnDesk
 from core.workspace.clone import Workspace
 from core.workspace.commit import commit, committed
-from core.workspace.message import by
+from core.workspace.message import Credits, by
 
 log = logging.getLogger(__name__)
 
@@ -390,15 +391,19 @@ class Conversation:
         asked = next((one.text for one in session.given), "")
         try:
             message = f"{self._issue.identifier}: {title_of(without_options(asked))}"
-            author = session.requester or Author("", "", "")
-            await commit(
-                self._workspace, self._crew.redact(message), by(author, Linear_Issue=self._issue.identifier)
-            )
+            await commit(self._workspace, self._crew.redact(message), await self._credits(session))
             done = await committed(self._workspace)
             return done.stat_line if done and done.files else None
         except WorkspaceError as error:
             log.error("commit failed", extra={"session": self._desk.record.id, "git": error.last_line})
             return f"not committed: `{self._crew.redact(error.last_line)}` (git)"
+
+    async def _credits(self, session: Session) -> Credits:
+        reviews, issue = self._crew.reviews, self._issue
+        if reviews is None or self._desk.record.repository not in reviews.repositories:
+            return by(session.requester or Author("", "", ""), Linear_Issue=issue.identifier)
+        people = steering(await self._crew.store.log(self._desk.record.id)).everybody
+        return await reviews.crediting.credits(people, issue=issue.identifier, session_url=issue.url)
 
     async def _shipped(self, changed: str | None) -> str | None:
         """Where the work can be seen; None where no code host shows it."""

@@ -131,8 +131,8 @@ def test_a_merge_is_confirmed_with_everything_that_counts() -> None:
     wish = Wish(action=PullAction.MERGE, shown_sha=HEAD, method=MergeMethod.MERGE)
     answer = decide(queue, actor(Kind()), wish, Rules(), is_independent=True)
     assert answer == MustConfirm(
-        "Merge acme/shop #87 at aaaaaaa (3 files +41 −6) into main, as merge, by the merge queue?",
-        "Merge aaaaaaa as merge",
+        "Merge acme/shop #87 at aaaaaaa (3 files +41 −6) into main, as a merge commit, by the merge queue?",
+        "Merge aaaaaaa as a merge commit",
         "merge aaaaaaa",
         MergeMethod.MERGE,
     )

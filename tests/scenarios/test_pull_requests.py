@@ -12,6 +12,7 @@ from playground.github import Fault
 from playground.github_git import run
 from playground.github_state import Account, Pull, Repository
 from playground.scripts import call
+from playground.scripts import run as run_
 from playground.slack_blocks import elements_of
 from playground.slack_state import Message
 from playground.stage import HOSTED, Stage
@@ -26,6 +27,8 @@ SCRIPTS = [
     script(*CHANGELOG, match="changelog"),
     script({"text": "Looked at it."}, match="look"),
 ]
+
+WRITE_BOTH = "sed -i '/^[<=>]\\{7\\}/d' CHANGELOG.md && cat CHANGELOG.md"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -311,3 +314,39 @@ async def test_a_failed_check_is_offered_and_fixed_in_the_same_session(thread: T
         assert thread.shows("Fixed the build.")
     finally:
         pulls.home.rules = rules
+
+
+async def test_a_conflict_with_the_base_is_resolved_by_the_agent(thread: Thread) -> None:
+    pulls, pull = await opened(thread, links=("U0EVE",))
+    github = thread.stage.github
+    await github.push(pulls.home, "main", "ann", {"CHANGELOG.md": "# Changes of somebody else\n"})
+    github.forge.comment(pulls.home, pull, github.world.account("ann"), "main has moved")
+    await thread.until_shown("[Update branch]")
+    resolved = {"tools": [run_(WRITE_BOTH)]}
+    thread.stage.model.play([script(resolved, {"text": "Both kept."}, match="conflict markers")])
+    before = pull.head_sha
+    await thread.press("Update branch", by="U0EVE")
+    await thread.ended(2)
+    await thread.until(lambda: pull.head_sha != before, "the branch moved")
+    assert (await github.forge.state(pulls.home, pull))["mergeable"] == "MERGEABLE"
+    text = await run(pulls.home.folder, "show", f"{pull.branch}:CHANGELOG.md")
+    assert "somebody else" in text
+    assert "Search finds more" in text
+    assert "<<<<" not in text
+
+
+async def test_what_waits_for_green_is_not_merged_with_something_pushed_later(thread: Thread) -> None:
+    pulls, pull = await opened(thread, links=("U0EVE",))
+    thread.say("merge when green", by="U0EVE")
+    await pulls.told("U0EVE", f"merge when green {pull.head_sha[:7]}")
+    thread.say(f"merge when green {pull.head_sha[:7]}", by="U0EVE")
+    await thread.until(lambda: pull.auto_merge is not None, "GitHub waits for green")
+    await thread.until_shown("once everything is green")
+    writes = {"tools": [call("Write", file_path="LATER.md", content="later\n")]}
+    thread.stage.model.play([script(writes, {"text": "Later."}, match="later")])
+    before = pull.head_sha
+    thread.say("write it later")
+    await thread.ended(2)
+    await thread.until(lambda: pull.head_sha != before, "it is pushed")
+    assert pull.auto_merge is None
+    assert not pull.is_merged

@@ -131,6 +131,10 @@ class FakeCodeHost:
         self._change(auto_merge=by.login)
         return Merged(False)
 
+    async def dont_merge(self, pull: PullRef, by: CodeAccount) -> None:
+        self.calls.append(f"no auto-merge by {by.login}")
+        self._change(auto_merge="")
+
     async def update_branch(self, pull: PullRef, by: CodeAccount, *, sha: str) -> None:
         self.calls.append(f"update by {by.login}")
         self._change(head_sha=NEXT)

@@ -102,6 +102,11 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         def wake(session: SessionId) -> None:
             assert session == made.session
 
+        prompts = list[Incoming]()
+
+        async def accept(session: SessionId, incoming: Incoming) -> None:
+            prompts.append(incoming)
+
         watch = PullWatch(
             host,
             accounts,
@@ -111,17 +116,14 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             clock,
             repositories=repositories,
             wake_mirror=wake,
+            accept=accept,
         )
-        prompts = list[Incoming]()
-
-        async def accept(session: SessionId, incoming: Incoming) -> None:
-            prompts.append(incoming)
-
         acts = Acting(
             host,
             host,
             accounts,
             watch,
+            None,  # type: ignore[arg-type] # Nothing is shipped here.
             made.pulls,
             made.acts,
             made.sessions,
@@ -385,3 +387,34 @@ async def test_a_merged_pull_request_is_looked_at_no_more(house: House) -> None:
     await house.watch.look(pull)
     assert await house.desk.pulls.next_look() is None
     assert house.host.verdicts == []
+
+
+RED = (Check("build", CheckState.FAILED, required=True),)
+
+
+async def looked(house: House, at: int) -> None:
+    house.host.now = replace(
+        FACTS, checks=RED, merge_state=MergeState.BLOCKED, updated_at=f"2026-11-21T11:00:{at:02}Z"
+    )
+    pull = await house.desk.pulls.of(house.desk.session)
+    assert pull is not None
+    await house.watch.look(pull)
+
+
+async def test_where_the_repository_wants_it_the_agent_fixes_by_itself_three_times(house: House) -> None:
+    await looked(house, 0)
+    assert house.prompts == []
+    await house.desk.sessions.take(house.desk.session, [1], TURN)
+    house.watch._repositories = {"acme/shop": replace(SHOP, fix="auto")}
+    for at in range(1, 6):
+        await looked(house, at)
+    assert [one.key[-2:] for one in house.prompts] == ["/1", "/2", "/3"]
+    assert all("build: 1 test failed" in str(one.event) for one in house.prompts)
+    [notice] = [line for line in await house.told() if line.startswith("I tried")]
+    assert notice == "I tried 3 times, and `build` failed still. Somebody has to look at acme/shop#87."
+
+
+async def test_what_merges_by_itself_is_merged_at_once_where_it_is_green(house: House) -> None:
+    house.host.now = replace(FACTS, reviews=(approval(EVES),))
+    await house.wish(PullAction.MERGE_WHEN_GREEN, sure=True)
+    assert house.host.calls == ["merge by eve at abc1234 as squash"]

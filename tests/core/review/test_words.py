@@ -83,7 +83,7 @@ def test_no_text_closes_another_issue_or_mentions_anybody(text: str) -> None:
         (PullAction.COMMENT, "nice", None, "Eve commented: nice"),
         (PullAction.READY, "", None, "Marked ready for review by Eve."),
         (PullAction.MERGE, "", MergeMethod.SQUASH, "Merged by Eve as squash."),
-        (PullAction.MERGE_WHEN_GREEN, "", None, "Eve had it merge once everything is green."),
+        (PullAction.MERGE_WHEN_GREEN, "", None, "Eve asked to merge it, once everything is green."),
         (PullAction.UPDATE_BRANCH, "", None, "Eve merged main into the branch."),
         (PullAction.CLOSE, "", None, "Closed by Eve, not merged."),
     ],
