@@ -109,9 +109,9 @@ class Threadline:
             link=self._tracker.link_thread,
             wake_mirror=self._mirror.wake,
         )
-        policy = Policy(Unlinked(settings.people.unlinked), Guests(settings.people.guests))
+        unlinked = settings.people.unlinked or ("link" if self._link else "named")
         self._registry = Registry(
-            policy=policy,
+            policy=Policy(Unlinked(unlinked), Guests(settings.people.guests)),
             store=self._people,
             directory=self._tracker,
             can_link=self._link is not None,
@@ -159,6 +159,7 @@ class Threadline:
         around = Around(
             sessions=store,
             workspaces=workspaces,
+            tracker=self._tracker,
             redact=redact,
             wake_mirror=lambda session: self._mirror.wake(session),
             named=self._named,

@@ -20,7 +20,7 @@ from core.events import Incoming
 from core.ids import EntryKey, SessionId
 from core.mirror.clock import SystemClock
 from core.people import Identity
-from core.ports import Linker
+from core.ports import Linker, Tracker
 from core.pulls import CodeAccount
 from core.review.accounts import AccountBook, ask_to_confirm
 from core.review.acting import Acting
@@ -62,6 +62,7 @@ class Around:
 
     sessions: SessionStore
     workspaces: Workspaces
+    tracker: Tracker
     redact: Callable[[str], str]
     wake_mirror: Callable[[SessionId], None]
     named: Callable[[Author], Awaitable[Author]]
@@ -170,6 +171,7 @@ def reviewing(
         around.workspaces,
         acts,
         reviewer,
+        around.tracker,
         repositories=hosted,
         redact=around.redact,
     )
@@ -179,6 +181,7 @@ def reviewing(
         shipper,
         pulls,
         around.sessions,
+        around.tracker,
         clock,
         repositories=hosted,
         wake_mirror=around.wake_mirror,

@@ -322,6 +322,7 @@ class PullShown:
         steered_by: Who asked for the work or prompted in it: their approvals do not count.
         offer: What the agent could do now ("2 checks failed", "Eve asked for changes"); "" for nothing.
         is_stale: The head moved on; a card below shows it, this one keeps no buttons.
+        issue: What became of the issue when it was merged ("ENG-142 is Done"), "" for nothing.
     """
 
     card: str
@@ -330,6 +331,7 @@ class PullShown:
     steered_by: tuple[str, ...] = ()
     offer: str = ""
     is_stale: bool = False
+    issue: str = ""
     kind: Literal["pull"] = "pull"
 
 

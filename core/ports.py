@@ -211,6 +211,18 @@ class Tracker(Protocol):
         """
         ...
 
+    async def criteria(self, id: str) -> Sequence[str]:
+        """What the issue's description lists as to be checked: the lines of its checklists, without marks."""
+        ...
+
+    async def merged(self, id: str, *, base: str) -> str:
+        """The work on the issue was merged into `base`; the name of the state that the issue is in now.
+
+        An open issue is moved to its team's first completed state. A team that has told Linear what to do on
+        a merge gets that and nothing else, and where Linear refuses, the issue stays as it is.
+        """
+        ...
+
     async def open_session(self, issue: TrackedIssue, *, thread_url: str | None, again: bool) -> str:
         """Open an agent session on the issue and return its id.
 

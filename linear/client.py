@@ -107,6 +107,10 @@ class LinearClient:
         """The issue with this id or identifier (`ENG-1`); None if it is gone or hidden from us."""
         return await self._find(Issue, "FindIssue", {"id": id}, "issue")
 
+    async def merged_issue(self, id: str) -> Issue | None:
+        """The issue with its team's rules for merges; None if it is gone or hidden from us."""
+        return await self._find(Issue, "MergedIssue", {"id": id}, "issue")
+
     async def find_user(self, id: str) -> User | None:
         """The user with this id; None if there is none."""
         return await self._find(User, "FindUser", {"id": id}, "user")

@@ -54,13 +54,29 @@ class WorkflowState(Model):
     position: float
 
 
+class TargetBranch(Model):
+    """Which branches a rule is for: a name, or a regular expression."""
+
+    branch_pattern: str
+    is_regex: bool = False
+
+
+class GitRule(Model):
+    """What Linear does to an issue on a git event ("merge"); `state` None: nothing."""
+
+    event: str
+    state: WorkflowState | None = None
+    target_branch: TargetBranch | None = None
+
+
 class Team(Model):
-    """`states` is empty where the operation does not ask for them."""
+    """`states` and `git_automation_states` are empty where the operation does not ask for them."""
 
     id: str
     key: str
     name: str
     states: Nodes[WorkflowState] = ()
+    git_automation_states: Nodes[GitRule] = ()
 
     def first_state(self, type: str) -> WorkflowState | None:
         """The state of `type` with the lowest position; None if the team has none of it."""
@@ -73,6 +89,19 @@ class Team(Model):
     def first_started_state(self) -> WorkflowState | None:
         """Where Linear wants an issue to go when an agent starts on it."""
         return self.first_state("started")
+
+    def merge_rule(self, base: str) -> GitRule | None:
+        """What the team has told Linear to do on a merge into `base`; None: nothing was said.
+
+        Which branches a regular expression means is for Linear to find out: with one, there is nothing to do.
+        """
+        rules = [rule for rule in self.git_automation_states if rule.event == "merge"]
+        for rule in rules:
+            if rule.target_branch and rule.target_branch.is_regex:
+                return GitRule(event=rule.event)
+        for_all = next((rule for rule in rules if rule.target_branch is None), None)
+        own = (rule for rule in rules if rule.target_branch and rule.target_branch.branch_pattern == base)
+        return next(own, for_all)
 
 
 class Organization(Model):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -22,13 +22,15 @@ from linear.errors import (
     Transient,
     Unauthorized,
 )
-from linear.model import ExternalLink, Issue, Team, Workspace
+from linear.model import ExternalLink, Issue, Team, WorkflowState, Workspace
 
 log = logging.getLogger(__name__)
 
 PAUSE_S = 60.0
 IDENTIFIER = re.compile(r"\b([A-Z][A-Z0-9]{0,9})-(\d{1,7})\b")
-UNDERWAY_OR_OVER = frozenset({"started", "completed", "canceled", "duplicate"})
+OVER = frozenset({"completed", "canceled", "duplicate"})
+UNDERWAY_OR_OVER = OVER | {"started"}
+TO_CHECK = re.compile(r"^[ \t]*(?:[-*+]|\d+[.)])[ \t]+\[[ xX]\][ \t]+(\S.*)$", re.MULTILINE)
 LABELS = {"slack": "Slack thread", "teams": "Teams thread"}
 
 
@@ -143,7 +145,7 @@ class LinearTracker:
         if found is None:
             raise Refused(f"there is no issue {id}")
         if changes := await self._to_begin(found):
-            await self._begin(found, changes)
+            await self._update(found, changes)
         return _tracked(found)
 
     async def _to_begin(self, issue: Issue) -> dict[str, str]:
@@ -157,13 +159,41 @@ class LinearTracker:
             changes["delegate_id"] = workspace.viewer.id
         return changes
 
-    async def _begin(self, issue: Issue, changes: dict[str, str]) -> None:
+    async def criteria(self, id: str) -> Sequence[str]:
+        with _sorted():
+            found = await self._client.find_issue(id)
+        if found is None:
+            raise Refused(f"there is no issue {id}")
+        return [line_of(one) for one in TO_CHECK.findall(found.description or "")]
+
+    async def merged(self, id: str, *, base: str) -> str:
+        with _sorted():
+            issue = await self._client.merged_issue(id)
+        if issue is None:
+            raise Refused(f"there is no issue {id}")
+        if (wanted := await self._after_merge(issue, base)) and await self._update(
+            issue, {"state_id": wanted.id}
+        ):
+            return wanted.name
+        return issue.state.name
+
+    async def _after_merge(self, issue: Issue, base: str) -> WorkflowState | None:
+        """Where the issue has to go; None if it stays."""
+        if issue.state.type in OVER:
+            return None
+        rule, team = issue.team.merge_rule(base), (await self.workspace()).team(issue.team.id)
+        wanted = rule.state if rule else team.first_state("completed") if team else None
+        return wanted if wanted and wanted.id != issue.state.id else None
+
+    async def _update(self, issue: Issue, changes: dict[str, str]) -> bool:
         try:
             with _sorted():
                 await self._client.update_issue(issue.id, **changes)
         except Refused as error:
             # Somebody's rule for this team; the work does not hang on it.
             log.warning("issue not moved", extra={"issue": issue.identifier, "error": str(error)})
+            return False
+        return True
 
     async def open_session(self, issue: TrackedIssue, *, thread_url: str | None, again: bool) -> str:
         if again and (ours := await self._find_session(issue, thread_url)):

@@ -42,6 +42,22 @@ class WorkflowState:
 
 
 @dataclass(slots=True, eq=False)
+class GitAutomationTargetBranch:
+    id: str
+    branch_pattern: str
+    is_regex: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class GitAutomationState:
+    id: str
+    event: str
+    state: WorkflowState | None
+    team: "Team"
+    target_branch: GitAutomationTargetBranch | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Team:
     id: str
     key: str
@@ -49,6 +65,7 @@ class Team:
     created_at: datetime
     next_number: int
     states: list[WorkflowState] = field(default_factory=list)
+    git_automation_states: list[GitAutomationState] = field(default_factory=list)
     triage_enabled: bool = True
 
     @property

@@ -278,11 +278,12 @@ class LinearTeam(Group):
 class People(Group):
     """The `[people]` of the file: who may start and steer work.
 
-    `start`: "write" asks for write access to the repository, where it lives at a GitHub whose accounts people
-    can link; "linear" does not.
+    `unlinked`: whoever we do not know in Linear is asked to "link", or "named" only; where nothing is said,
+    they are asked if people can link their accounts here. `start`: "write" asks for write access to the
+    repository, where it lives at a GitHub whose accounts people can link; "linear" does not.
     """
 
-    unlinked: Literal["named", "link"] = "named"
+    unlinked: Literal["named", "link"] | None = None
     guests: Literal["read", "full"] = "read"
     start: Literal["write", "linear"] = "write"
 

@@ -191,7 +191,7 @@ def _merging(item: PullItem) -> str:
     if facts.queued_at is not None:
         return f"In the merge queue at place {facts.queued_at}."
     if facts.merge_state is MergeState.CONFLICTING:
-        return f"{base} moved and this branch no longer merges."
+        return f"{base} moved and my branch no longer merges."
     if facts.auto_merge:
         by = _name(facts.auto_merge, item, PullAction.MERGE_WHEN_GREEN)
         return f"Merges by itself once everything is green, as {by} asked."
@@ -226,13 +226,15 @@ def _tail(path: str) -> str:
 
 
 def _done(item: PullItem) -> str:
-    """`Approved by Eve · Merged by Eve as squash`."""
+    """`Approved by Eve · Merged by Eve as squash · ENG-142 is Done`."""
     facts = item.shown.facts
     said = [*_opinions(facts.reviews, facts), *_not_seen_yet(item)]
     match facts.state:
         case PullState.MERGED:
             by = _name(facts.merged_by, item, PullAction.MERGE, PullAction.MERGE_WHEN_GREEN)
             said.append("Merged" + (f" by {by}" if by else "") + _as(facts.merged_as))
+            if item.shown.issue:
+                said.append(plain(item.shown.issue, TITLE_CHARS))
         case PullState.CLOSED:
             by = _name("", item, PullAction.CLOSE)
             said.append("Closed" + (f" by {by}" if by else "") + ", not merged")

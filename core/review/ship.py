@@ -4,13 +4,13 @@ import asyncio
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.activities import Author, IssueLinked
-from core.errors import LinkLost, Refused, TryLater, WorkspaceError
+from core.errors import DeliveryError, LinkLost, Refused, TryLater, WorkspaceError
 from core.ids import SessionId
-from core.ports import Accounts, CodeHost, CodeReviewer, GitAccess, PullDraft
+from core.ports import Accounts, CodeHost, CodeReviewer, GitAccess, PullDraft, Tracker
 from core.pulls import CodeAccount, PullAction
 from core.review.words import description, steering, title
 from core.routing import Repository
@@ -53,6 +53,7 @@ class Shipper:
         workspaces: Workspaces,
         acts: ActStore,
         reviewer: CodeReviewer | None,
+        tracker: Tracker,
         *,
         repositories: Mapping[str, Repository],
         redact: Callable[[str], str],
@@ -65,6 +66,7 @@ class Shipper:
         self._workspaces = workspaces
         self._acts = acts
         self._reviewer = reviewer
+        self._tracker = tracker
         self._repositories = repositories
         self._redact = redact
         self._shipping: defaultdict[SessionId, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -196,7 +198,7 @@ class Shipper:
     async def _open(self, record: Record, pull: Pull) -> None:
         log_of = await self._sessions.log(pull.session)
         issue = _issue_of(record)
-        body = self._redact(description(issue, log_of))
+        body = self._redact(description(issue, log_of, criteria=await self._criteria(record)))
         ref = pull.ref
         if ref is None:
             draft = PullDraft(
@@ -209,6 +211,15 @@ class Shipper:
             ref = await self._host.open_pull(draft, by=await self._opener(pull, steering(log_of).requester))
             await self._pulls.opened(pull.session, ref)
         await self._host.describe_pull(ref, title=None, body=body)
+
+    async def _criteria(self, record: Record) -> Sequence[str]:
+        """What the issue wants checked; work is shown without it where Linear does not tell."""
+        assert record.issue is not None, "what has a commit has an issue"
+        try:
+            return await self._tracker.criteria(record.issue.id)
+        except DeliveryError as error:
+            log.warning("issue not read", extra={"session": record.id, "error": str(error)})
+            return ()
 
 
 def _why(refused: RefusedByHost) -> str:

@@ -18,8 +18,8 @@ from core.events import Incoming, Said
 from core.ids import EntryKey, SessionId
 from core.mirror.clock import Clock
 from core.policy import independent, offer
-from core.ports import Accounts, CodeHost
-from core.pulls import CheckState, CodeReview, MergeState, PullFacts
+from core.ports import Accounts, CodeHost, Tracker
+from core.pulls import CheckState, CodeReview, MergeState, PullFacts, PullState
 from core.review.ship import Shipper
 from core.review.words import Steering, conflicts_in, fix_prompt, is_over, news, steering
 from core.routing import Repository
@@ -61,6 +61,7 @@ class PullWatch:
         shipper: Shipper,
         pulls: PullStore,
         sessions: SessionStore,
+        tracker: Tracker,
         clock: Clock,
         *,
         repositories: Mapping[str, Repository],
@@ -73,6 +74,7 @@ class PullWatch:
         self._shipper = shipper
         self._pulls = pulls
         self._sessions = sessions
+        self._tracker = tracker
         self._clock = clock
         self._repositories = repositories
         self._wake_mirror = wake_mirror
@@ -114,15 +116,19 @@ class PullWatch:
         look = Look(await self._named(facts), who, await self._steered(who))
         tries = pull.tries if pull.tried_sha == facts.head_sha else 0
         acts = await self._news(pull, look.facts)
+        issue, trouble = await self._issue_after(pull, facts)
         changed = await self._pulls.show(
             pull.session,
             look.facts,
             steered_by=who.names if self._asks_others(pull) else (),
             offer=offer(look.facts, tries),
+            issue=issue,
             acts=acts,
         )
         if changed:
             self._wake_mirror(pull.session)
+        if trouble is not None:
+            raise trouble
         await self._check(pull, look)
         await self._follow_up(pull, look.facts, tries)
         await self._pulls.look_later(pull.session, self._next(look.facts))
@@ -196,6 +202,20 @@ class PullWatch:
         if isinstance(error, Throttled):
             pause_s = max(pause_s, error.retry_after_s)
         await self._pulls.look_later(pull.session, self._clock.now() + pause_s)
+
+    async def _issue_after(self, pull: Pull, facts: PullFacts) -> tuple[str, TryLater | Throttled | None]:
+        """What became of the issue of a merged pull request; with trouble, the card is shown without."""
+        issue = (await self._sessions.load(pull.session)).issue
+        if facts.state is not PullState.MERGED or issue is None:
+            return "", None
+        try:
+            state = await self._tracker.merged(issue.id, base=facts.base)
+        except (TryLater, Throttled) as error:
+            return "", error
+        except (Refused, TargetGone) as error:
+            log.warning("issue not moved", extra=_about(pull, error))
+            return "", None
+        return f"{issue.identifier} is {state}", None
 
     async def _named(self, facts: PullFacts) -> PullFacts:
         """With the names of those reviewers whom chat knows."""

@@ -29,6 +29,7 @@ from core.pulls import (
 
 SUMMARY_CHARS = 6_000
 TROUBLE_CHARS = 20_000
+CRITERIA = 30
 
 _ISSUE_KEY = re.compile(r"\b([A-Z][A-Z0-9]{0,9})-(\d{1,7})\b", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -68,21 +69,33 @@ def title(issue: IssueLinked) -> str:
     return f"{issue.identifier}: {line_of(defanged(issue.title, keep=''), limit_chars=200)}"
 
 
-def description(issue: IssueLinked, log: Sequence[Logged], *, session_url: str | None = None) -> str:
+def description(
+    issue: IssueLinked,
+    log: Sequence[Logged],
+    *,
+    criteria: Sequence[str] = (),
+    session_url: str | None = None,
+) -> str:
     """Of the pull request, in Markdown: what closes the issue, what was done, who asked for it.
 
     The thread is not linked: it may be private. What agents wrote closes no other issue, mentions nobody and
-    loads nothing.
+    loads nothing. `criteria`: what the issue wants checked; whether it holds is for people to tick.
     """
     who = steering(log)
     parts = [f"Fixes {issue.identifier}"]
     if summary := _last_answer(log):
         parts.append(defanged(summary, keep=issue.identifier)[:SUMMARY_CHARS])
+    if criteria:
+        parts.append(_checklist("Acceptance", [(one, False) for one in criteria[:CRITERIA]]))
     if steps := _last_plan(log):
-        lines = (f"- [{'x' if done else ' '}] {defanged(line_of(step), keep='')}" for step, done in steps)
-        parts.append("### Checklist\n\n" + "\n".join(lines))
+        parts.append(_checklist("Plan", steps))
     parts.append(_provenance(issue, who, session_url))
     return "\n\n".join(parts)
+
+
+def _checklist(heading: str, lines: Iterable[tuple[str, bool]]) -> str:
+    told = (f"- [{'x' if done else ' '}] {defanged(line_of(line), keep='')}" for line, done in lines)
+    return f"### {heading}\n\n" + "\n".join(told)
 
 
 def _provenance(issue: IssueLinked, who: Steering, session_url: str | None) -> str:

@@ -179,6 +179,7 @@ class PullStore:
         *,
         steered_by: Sequence[str],
         offer: str,
+        issue: str = "",
         acts: Sequence[PullActed] = (),
     ) -> bool:
         """Log the pull request as it is now if that is news, and what people did; whether anything was.
@@ -193,7 +194,12 @@ class PullStore:
             moved = was.card is None or was.facts is None or was.facts.head_sha != facts.head_sha
             card = await self._new_card(connection, session_id, facts) if moved else was.card or ""
             shown = PullShown(
-                card=card, facts=facts, turn=was.turn, steered_by=tuple(steered_by), offer=offer
+                card=card,
+                facts=facts,
+                turn=was.turn,
+                steered_by=tuple(steered_by),
+                offer=offer,
+                issue=issue,
             )
             appends = [Append(acted_key(act), act) for act in acts]
             if (digest := _digest(shown)) != was.shown:

@@ -273,7 +273,7 @@ def test_a_wrong_key_of_the_file_is_named_with_its_place(text: str, expected: st
 
 
 def test_people_are_named_and_guests_read_unless_the_file_says_otherwise(tmp_path: Path) -> None:
-    assert load({}, tmp_path).people == People(unlinked="named", guests="read")
+    assert load({}, tmp_path).people == People(unlinked=None, guests="read")
     config(tmp_path, '[people]\nguests = "full"')
     assert load({}, tmp_path).people == People(guests="full")
 

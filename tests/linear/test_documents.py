@@ -74,6 +74,7 @@ async def call_everything(client: LinearClient) -> None:
     await client.viewer()
     await client.prepare_issue(email="ada@example.com", url=link.url)
     await client.find_issue("ENG-1")
+    await client.merged_issue(ANY_ID)
     await client.find_user(ANY_ID)
     await client.create_issue(
         id=ANY_ID,

@@ -100,6 +100,80 @@ async def test_who_we_are_is_known_once_it_was_asked_and_until_it_is_forgotten()
     assert operations(linear) == ["Workspace", "Workspace"]
 
 
+# What becomes of an issue when its work is merged.
+
+DONE_STATE = {"id": "s5", "name": "Done", "type": "completed", "position": 5}
+QA = {"id": "s6", "name": "In QA", "type": "started", "position": 6}
+WITH_DONE = [{"id": "t1", "key": "ENG", "name": "Engineering", "states": {"nodes": [*STATES, DONE_STATE]}}]
+STARTED = state("started")
+
+
+def ruled(*rules: dict[str, Any]) -> dict[str, Any]:
+    return {"team": {"id": "t1", "key": "ENG", "name": "E", "gitAutomationStates": {"nodes": list(rules)}}}
+
+
+def rule(state: dict[str, Any] | None, branch: str | None = None, *, regex: bool = False) -> dict[str, Any]:
+    target = {"branchPattern": branch, "isRegex": regex} if branch else None
+    return {"event": "merge", "state": state, "targetBranch": target}
+
+
+@pytest.mark.parametrize(
+    ("issue", "moved_to", "ends_in"),
+    [
+        (STARTED, "s5", "Done"),
+        (state("backlog"), "s5", "Done"),
+        (state("completed"), None, "Any"),
+        (state("canceled"), None, "Any"),
+        (STARTED | ruled(rule(QA)), "s6", "In QA"),
+        (STARTED | ruled(rule(None)), None, "Any"),
+        (STARTED | ruled(rule(QA), rule(DONE_STATE, "main")), "s5", "Done"),
+        (STARTED | ruled(rule(QA), rule(DONE_STATE, "release")), "s6", "In QA"),
+        (STARTED | ruled(rule(DONE_STATE, "release")), "s5", "Done"),
+        (STARTED | ruled(rule(QA, "rel.*", regex=True)), None, "Any"),
+        (STARTED | ruled({"event": "start", "state": QA}), "s5", "Done"),
+    ],
+    ids=[
+        "begun",
+        "not begun",
+        "over",
+        "canceled",
+        "the team's own rule",
+        "the team's rule is to do nothing",
+        "the rule for this branch",
+        "a rule for another branch, and one for all",
+        "a rule for another branch alone",
+        "a rule that Linear has to read",
+        "a rule for something else",
+    ],
+)
+async def test_a_merge_moves_the_issue_as_its_team_wants(
+    issue: dict[str, Any], moved_to: str | None, ends_in: str
+) -> None:
+    tracker, linear = tracker_of(data(issue=ISSUE | issue), workspace(WITH_DONE), BEGUN)
+    assert await tracker.merged("i1", base="main") == ends_in
+    changed = linear.variables["input"] if operations(linear)[-1] == "UpdateIssue" else None
+    assert changed == ({"stateId": moved_to} if moved_to else None)
+
+
+async def test_where_linear_refuses_to_move_it_the_truth_is_told() -> None:
+    no = refusal("no", code="FORBIDDEN")
+    tracker, _ = tracker_of(data(issue=ISSUE | STARTED), workspace(WITH_DONE), no)
+    assert await tracker.merged("i1", base="main") == "Any"
+
+
+async def test_what_an_issue_wants_checked_is_read_from_its_checklists() -> None:
+    lines = [
+        "- [ ] Archived ones are found",
+        "  * [x] so are  `hidden` ones",
+        "- plain",
+        "1. [ ] ",
+        "2. [X] Fast",
+    ]
+    tracker, linear = tracker_of(data(issue=ISSUE | {"description": "\n".join(["Broken.", "", *lines])}))
+    assert await tracker.criteria("i1") == ["Archived ones are found", "so are `hidden` ones", "Fast"]
+    assert operations(linear) == ["FindIssue"]
+
+
 # How a session shows itself.
 
 LINKED = {"success": True, "attachment": {"id": "a1", "url": THREAD_URL}}

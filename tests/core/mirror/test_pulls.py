@@ -93,7 +93,7 @@ def test_what_the_card_says(name: str, lines: list[str]) -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("conflicting", "main moved and this branch no longer merges."),
+        ("conflicting", "main moved and my branch no longer merges."),
         ("behind", "Behind main."),
         ("merges_when_green", "Merges by itself once everything is green, as Eve asked."),
         ("queued", "In the merge queue at place 2."),

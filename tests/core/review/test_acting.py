@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from tests.core.review.fakes import (
     approval,
     desk,
 )
+from tests.core.turn.fakes import ISSUE, FakeTracker
 
 PATIENCE_S = 20
 EVES, ANNS, MAXS = account(7, "eve"), account(5, "ann"), account(9, "max")
@@ -51,6 +53,7 @@ class House:
     accounts: FakeAccounts
     watch: PullWatch
     acting: Acting
+    tracker: FakeTracker
     prompts: list[Incoming] = field(default_factory=list)
     wishes: int = 0
 
@@ -97,7 +100,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         host, accounts = FakeCodeHost(may={7: Permission.WRITE, 5: Permission.ADMIN}), FakeAccounts()
         accounts.link(EVE, EVES)
         accounts.link(ANN, ANNS)
-        clock, repositories = SystemClock(), {"acme/shop": SHOP}
+        clock, repositories, tracker = SystemClock(), {"acme/shop": SHOP}, FakeTracker()
 
         def wake(session: SessionId) -> None:
             assert session == made.session
@@ -113,6 +116,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             None,  # type: ignore[arg-type] # Everything is shipped here.
             made.pulls,
             made.sessions,
+            tracker,
             clock,
             repositories=repositories,
             wake_mirror=wake,
@@ -137,7 +141,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         await made.pulls.pushed(made.session, HEAD)
         await made.pulls.opened(made.session, REF)
         await made.pulls.show(made.session, FACTS, steered_by=["Ann"], offer="")
-        built = House(made, host, accounts, watch, acts, prompts)
+        built = House(made, host, accounts, watch, acts, tracker, prompts)
         acts.start()
         yield built
         await acts.stop()
@@ -378,6 +382,23 @@ async def test_a_look_shows_what_changed_and_sets_our_check(house: House) -> Non
     assert pull is not None
     await house.watch.look(pull)
     assert len(house.host.verdicts) == 1
+
+
+async def test_a_merge_ends_the_issue_and_the_card_says_so_also_after_linear_was_away(house: House) -> None:
+    epoch = (await house.desk.sessions.begin_attempt(house.desk.session, "here")).epoch
+    await house.desk.sessions.update(house.desk.session, epoch=epoch, issue=ISSUE, issue_id=ISSUE.id)
+    house.host.now = replace(FACTS, state=PullState.MERGED, updated_at="2026-11-21T11:00:00Z")
+    house.tracker.errors = [TryLater("Linear is away")]
+    for told in ("", "ENG-1 is Done", "ENG-1 is Done"):
+        pull = await house.desk.pulls.of(house.desk.session)
+        assert pull is not None
+        with nullcontext() if told else pytest.raises(TryLater):
+            await house.watch.look(pull)
+        shown = (await house.desk.entries(PullShown))[-1]
+        assert isinstance(shown, PullShown)
+        assert (shown.facts.state, shown.issue) == (PullState.MERGED, told)
+    assert house.tracker.merges == [("i1", "main")] * 2
+    assert len(await house.desk.entries(PullShown)) == 3
 
 
 async def test_a_merged_pull_request_is_looked_at_no_more(house: House) -> None:

@@ -22,7 +22,7 @@ from core.activities import (
 )
 from core.ids import EntryKey, TurnId
 from core.pulls import CodeReview, MergeMethod, PullAction, ReviewState
-from core.review.words import acted, defanged, description, fix_prompt, news, steering, title
+from core.review.words import CRITERIA, acted, defanged, description, fix_prompt, news, steering, title
 from tests.core.review.fakes import ANN, EVE, FACTS, HEAD, NEXT, account, approval
 
 ISSUE = IssueLinked(identifier="ENG-1", title="Search is broken", url="https://linear.test/ENG-1")
@@ -51,9 +51,16 @@ def test_the_description_closes_its_own_issue_and_says_who_asked() -> None:
     assert description(ISSUE, STORY) == (
         "Fixes ENG-1\n\n"
         "Fixed. Closes OPS‑1 and ENG-1, thanks @​torvalds  x\n\n"
-        "### Checklist\n\n- [x] Reproduce\n- [ ] Tell OPS‑9\n\n"
+        "### Plan\n\n- [x] Reproduce\n- [ ] Tell OPS‑9\n\n"
         "---\nAsked for by Ann in Slack · steered by Eve · [ENG-1](https://linear.test/ENG-1)"
     )
+
+
+def test_what_the_issue_wants_checked_is_left_for_people_to_tick() -> None:
+    body = description(ISSUE, STORY, criteria=["Archived ones are found", "Closes OPS-3 <!-- x"])
+    assert "### Acceptance\n\n- [ ] Archived ones are found\n- [ ] Closes OPS‑3 \n\n### Plan" in body
+    many = description(ISSUE, STORY, criteria=["Again"] * 100)
+    assert many.count("- [ ] Again") == CRITERIA
 
 
 def test_the_title_names_the_issue_first() -> None:

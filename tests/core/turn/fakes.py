@@ -216,6 +216,8 @@ class FakeTracker:
     taken_on: list[str] = field(default_factory=list)
     presented: list[tuple[str, str, str]] = field(default_factory=list)
     present_errors: list[DeliveryError] = field(default_factory=list)
+    wanted: list[str] = field(default_factory=list)
+    merges: list[tuple[str, str]] = field(default_factory=list)
 
     async def find_meant(
         self, *, text: str, thread_url: str | None, requester: Author
@@ -243,6 +245,15 @@ class FakeTracker:
         self._fail()
         self.taken_on.append(id)
         return self.issues[id]
+
+    async def criteria(self, id: str) -> Sequence[str]:
+        self._fail()
+        return self.wanted
+
+    async def merged(self, id: str, *, base: str) -> str:
+        self._fail()
+        self.merges.append((id, base))
+        return "Done"
 
     async def open_session(self, issue: TrackedIssue, *, thread_url: str | None, again: bool) -> str:
         self.again.append(again)
