@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, TypeAdapter
 
 from core.ids import ElicitationId, EntryKey, MessageRef, ThreadRef, TurnId
-from core.pulls import PullAction, PullFacts, PullRef
+from core.pulls import MergeMethod, PullAction, PullFacts, PullRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +340,7 @@ class PullActed:
     """`by` did something with the pull request at the code host, from here or there.
 
     `body` says it whole: "Approved by Eve at abc1234."; `account` is the number of their account there.
+    `method`: how they merged it.
     """
 
     by: Author
@@ -348,6 +349,7 @@ class PullActed:
     action: PullAction
     sha: str
     body: str
+    method: MergeMethod | None = None
     kind: Literal["pullActed"] = "pullActed"
 
 

@@ -9,6 +9,7 @@ import httpx
 from playground.github_state import Pull, Repository
 from playground.sides import Side
 from playground.stage import HOSTED, Stage
+from playground.story import plain
 
 RULES = {"reviews": 1, "checks": {"independent-review": 4242}}
 """Of the repository: one approval, and the app's own check, so that nobody who steered decides alone."""
@@ -74,7 +75,9 @@ class Review:
         word = f"merge {pull.head_sha[:7]}"
         await self._asks("Eve", "merge", lambda: self._told("Eve", word), "a merge is confirmed")
         await self._asks("Eve", word, lambda: pull.is_merged, "it is merged")
-        await self._happens(lambda: self._shows("Merged by Eve"), "the card says so")
+        await self._happens(lambda: self._shows("is Done"), "the card says so, and the issue is done")
+        [card] = [one["text"] for one in self._side.thread(self._root) if "Merged by Eve" in one["text"]]
+        self.story += ["", f"The card at the end: {plain(card)}"]
         return pull
 
     async def _asks(

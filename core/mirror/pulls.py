@@ -57,6 +57,7 @@ _LABELS: Final = {
     PullAction.CLOSE: "Close",
     PullAction.FIX: "Fix it",
 }
+_MERGES: Final = (PullAction.MERGE, PullAction.MERGE_WHEN_GREEN)
 _LOCKS: Final = re.compile(
     r"(?:.*[-.]lock(?:\.json|\.yaml)?|.*lockfile|package-lock\.json|npm-shrinkwrap\.json|go\.sum)",
     re.IGNORECASE,
@@ -231,8 +232,8 @@ def _done(item: PullItem) -> str:
     said = [*_opinions(facts.reviews, facts), *_not_seen_yet(item)]
     match facts.state:
         case PullState.MERGED:
-            by = _name(facts.merged_by, item, PullAction.MERGE, PullAction.MERGE_WHEN_GREEN)
-            said.append("Merged" + (f" by {by}" if by else "") + _as(facts.merged_as))
+            by = _name(facts.merged_by, item, *_MERGES)
+            said.append("Merged" + (f" by {by}" if by else "") + _as(_method(item)))
             if item.shown.issue:
                 said.append(plain(item.shown.issue, TITLE_CHARS))
         case PullState.CLOSED:
@@ -323,6 +324,12 @@ def _name(login: str, item: PullItem, *actions: PullAction) -> str:
 
 def _by(act: PullActed) -> str:
     return plain(said_by(act.by) if act.by.surface == "github" else act.by.name, NAME_CHARS)
+
+
+def _method(item: PullItem) -> MergeMethod | None:
+    """How it was merged: as the code host says, else as we asked for."""
+    asked = (act.method for act in reversed(item.acts) if act.action in _MERGES)
+    return item.shown.facts.merged_as or next(asked, None)
 
 
 def _as(method: MergeMethod | None) -> str:

@@ -120,6 +120,7 @@ class PullWatch:
         changed = await self._pulls.show(
             pull.session,
             look.facts,
+            turn=pull.turn,
             steered_by=who.names if self._asks_others(pull) else (),
             offer=offer(look.facts, tries),
             issue=issue,

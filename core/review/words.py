@@ -171,7 +171,9 @@ def acted(
     body = (
         f"{said}: {line_of(text, limit_chars=1000)}" if text else said if said.endswith(".") else f"{said}."
     )
-    return PullActed(by=by, account=account, pull=facts.ref, action=action, sha=facts.head_sha, body=body)
+    return PullActed(
+        by=by, account=account, pull=facts.ref, action=action, sha=facts.head_sha, body=body, method=method
+    )
 
 
 def news(was: PullFacts | None, now: PullFacts, who: Callable[[CodeReview], Author]) -> Iterator[PullActed]:

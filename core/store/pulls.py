@@ -177,6 +177,7 @@ class PullStore:
         session_id: SessionId,
         facts: PullFacts,
         *,
+        turn: TurnId | None,
         steered_by: Sequence[str],
         offer: str,
         issue: str = "",
@@ -184,11 +185,12 @@ class PullStore:
     ) -> bool:
         """Log the pull request as it is now if that is news, and what people did; whether anything was.
 
-        A new head has a card of its own. An older look than the last one changes nothing.
+        A new head has a card of its own. An older look than the last one changes nothing, nor does one from
+        before the turn that pushed last: `turn` is whose push it saw.
         """
         async with self._database.write() as connection:
             was = _pull(await _one(connection, session_id))
-            if was.facts and facts.updated_at < was.facts.updated_at:
+            if was.turn != turn or (was.facts and facts.updated_at < was.facts.updated_at):
                 return False
             stored = {"facts": _FACTS.dump_python(facts, mode="json")}
             moved = was.card is None or was.facts is None or was.facts.head_sha != facts.head_sha

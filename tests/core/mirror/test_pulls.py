@@ -241,3 +241,11 @@ def test_methods_are_named_as_the_code_host_names_them() -> None:
     rebased = PullItem(shown(replace(MERGED, merged_as=MergeMethod.REBASE)), acts=(acted(PullAction.MERGE),))
     assert lines_of(rebased)[-1] == "Approved by Eve · Merged by Eve as rebase"
     assert EVE.name == "Eve"
+
+
+def test_what_the_code_host_does_not_tell_of_a_merge_is_known_from_who_asked_for_it() -> None:
+    merged = replace(shown(replace(MERGED, merged_as=None)), issue="ENG-142 is Done · Approved by Max")
+    act = replace(acted(PullAction.MERGE), method=MergeMethod.MERGE)
+    assert lines_of(PullItem(merged, acts=(act,)))[-1] == (
+        "Approved by Eve · Merged by Eve as a merge commit · ENG-142 is Done - Approved by Max"
+    )

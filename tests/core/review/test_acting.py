@@ -140,7 +140,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         await made.pulls.want(made.session, "acme/shop", "ann/eng-1", sha=HEAD, turn=TURN)
         await made.pulls.pushed(made.session, HEAD)
         await made.pulls.opened(made.session, REF)
-        await made.pulls.show(made.session, FACTS, steered_by=["Ann"], offer="")
+        await made.pulls.show(made.session, FACTS, turn=TURN, steered_by=["Ann"], offer="")
         built = House(made, host, accounts, watch, acts, tracker, prompts)
         acts.start()
         yield built

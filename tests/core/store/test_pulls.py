@@ -31,7 +31,9 @@ async def opened(house: Desk, sha: str = HEAD, turn: str = TURN) -> None:
 
 async def show(house: Desk, **changes: object) -> bool:
     facts = replace(FACTS, **changes)  # type: ignore[arg-type]
-    return await house.pulls.show(house.session, facts, steered_by=["Ann"], offer="")
+    pull = await house.pulls.of(house.session)
+    assert pull is not None
+    return await house.pulls.show(house.session, facts, turn=pull.turn, steered_by=["Ann"], offer="")
 
 
 async def shown(house: Desk) -> list[PullShown]:
@@ -108,6 +110,15 @@ async def test_it_is_looked_at_when_due_and_a_hint_in_the_meantime_counts(house:
     assert await house.pulls.next_look() == 0
 
 
+async def test_a_look_from_before_the_next_turn_pushed_shows_nothing(house: Desk) -> None:
+    await opened(house)
+    await opened(house, NEXT, turn="turn-2")
+    late = replace(FACTS, head_sha=NEXT, updated_at="2026-11-21T11:00:00Z")
+    assert not await house.pulls.show(house.session, late, turn=TURN, steered_by=[], offer="")
+    assert await shown(house) == []
+    assert await show(house, head_sha=NEXT)
+
+
 async def test_attempts_to_fix_are_counted_for_each_head(house: Desk) -> None:
     await opened(house)
     assert [await house.pulls.tried(house.session, sha) for sha in (HEAD, HEAD, NEXT)] == [1, 2, 1]
@@ -116,10 +127,10 @@ async def test_attempts_to_fix_are_counted_for_each_head(house: Desk) -> None:
 async def test_what_a_person_did_is_told_once_however_we_hear_of_it(house: Desk) -> None:
     await opened(house)
     act = PullActed(by=EVE, account=7, pull=REF, action=PullAction.APPROVE, sha=HEAD, body="Approved by Eve.")
-    await house.pulls.show(house.session, FACTS, steered_by=[], offer="", acts=[act])
+    await house.pulls.show(house.session, FACTS, turn=TURN, steered_by=[], offer="", acts=[act])
     seen = replace(act, by=replace(EVE, surface="github"), body="Approved by eve in GitHub.")
     later = replace(FACTS, updated_at="2026-11-21T11:00:00Z", title="New")
-    await house.pulls.show(house.session, later, steered_by=[], offer="", acts=[seen])
+    await house.pulls.show(house.session, later, turn=TURN, steered_by=[], offer="", acts=[seen])
     assert await house.entries(PullActed) == [act]
 
 
