@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -39,6 +39,29 @@ class NeverHappened(AssertionError):
     """What was waited for did not come."""
 
 
+class Service(Protocol):
+    """The running service; `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | Any: ...
+
+    def poll(self) -> int | None: ...
+
+    def send_signal(self, sig: int, /) -> None: ...
+
+    def wait(self) -> int: ...
+
+
+def serve_command(folder: Path, environment: Mapping[str, str], log: Path) -> Service:
+    """Start `threadline serve` in `folder`, with nothing in its environment but this."""
+    command = [str(Path(sys.executable).with_name("threadline")), "serve"]
+    with log.open("ab") as said:
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
+
+
 class Stage:
     """Stand-ins and the service between them; `async with` starts the stand-ins, `serve` the service.
 
@@ -56,6 +79,8 @@ class Stage:
         teams_clock: As `slack_clock`.
         github: Rules of the repository at a GitHub stand-in, where it is copied to; None for no GitHub.
     """
+
+    launch: ClassVar[Callable[[Path, Mapping[str, str], Path], Service]] = staticmethod(serve_command)
 
     def __init__(
         self,
@@ -92,9 +117,8 @@ class Stage:
             LinearSettings(webhook_url=f"{self.url}/api/webhooks/linear", webhook_secret=WEBHOOK_SECRET)
         )
         self.model = ModelPlayground(scripts, api_key=MODEL_KEY)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Service | None = None
         self._stack = AsyncExitStack()
-        self._log: IO[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -128,17 +152,11 @@ class Stage:
     async def serve(self) -> float:
         """Start the service and wait until it is ready; seconds from start to ready."""
         began = time.monotonic()
-        self.process = self._started()
+        log = self.folder / "serve.log"
+        self.process = await asyncio.to_thread(Stage.launch, self.folder, self.environment(), log)
         async with httpx.AsyncClient() as http:
             await self.until(lambda: self._ready(http), READY_WITHIN_S, "the service is ready")
         return time.monotonic() - began
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        self._log = (self.folder / "serve.log").open("ab")
-        command = [str(Path(sys.executable).with_name("threadline")), "serve"]
-        return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment(), stdout=self._log, stderr=self._log
-        )
 
     async def _ready(self, http: httpx.AsyncClient) -> bool:
         if self.process is not None and self.process.poll() is not None:
@@ -200,10 +218,7 @@ class Stage:
         assert self.process is not None
         process, self.process = self.process, None
         process.send_signal(sign)
-        code = await asyncio.to_thread(process.wait)
-        if self._log:
-            self._log.close()
-        return code
+        return await asyncio.to_thread(process.wait)
 
     async def until(self, happened: Callable[[], Any], within_s: float, what: str) -> Any:
         """Wait until `happened` (a function, perhaps async) returns something true, and return that.

@@ -1,0 +1,16 @@
+"""For all tests: what costs each of them time and shows nothing, once."""
+
+import gc
+
+from playground.stage import Stage
+from tests.forked import Forked
+
+gc.disable()
+Stage.launch = staticmethod(Forked)
+
+
+def pytest_collection_finish() -> None:
+    """Twenty thousand tests are kept to the end: every full collection would visit them all."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
