@@ -1,4 +1,7 @@
-"""`make bench`: what the service costs, measured side by side with the barest handler in one run."""
+"""`make bench`: what the service costs, measured side by side with the barest handler in one run.
+
+`make bench ARGS="pulls memory"` measures these parts alone.
+"""
 
 import argparse
 import asyncio
@@ -10,14 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
-from playground import bench_teams
+from playground import bench_pulls, bench_teams
 from playground.bench_linear import SCRIPTS, THREE_TOOLS, linear_side
 from playground.bench_numbers import PATIENCE_S, spread
 from playground.scripts import DEMO, EXPORT
@@ -26,6 +29,13 @@ from playground.slack_events import signed_headers
 from playground.stage import HOST, SIGNING_SECRET, Stage, free_port
 
 REQUESTS = 200
+STARTS = 3
+IDLE: dict[str, dict[str, Any]] = {
+    "Slack alone": {},
+    "with Teams": {"teams": {}},
+    "with GitHub": {"github": {}},
+    "with both": {"teams": {}, "github": {}},
+}
 CHANNEL = "C0001"
 
 
@@ -200,33 +210,85 @@ async def run(measure: Callable[[Stage], Awaitable[dict[str, Any]]], **settings:
     return {"time to ready (s)": round(ready, 2), "idle memory (MiB)": idle, **measured}
 
 
-async def measure_all() -> dict[str, Any]:
-    """Everything, one after the other."""
-    three_tools = [{"match": "archived projects", "steps": THREE_TOOLS}]
-    waiting = {"THREADLINE_RUN__MAX_ACTIVE": "1"}
-    exports = [{"match": "nightly export", "steps": EXPORT}]
-    return {
-        "one session": await run(milestones, scripts=three_tools, slack={"rate_factor": None}),
-        "answer to an event": await run(
-            answers,
-            scripts=exports + DEMO,
-            environment=waiting,
-            slack={"rate_factor": None},
-            teams={"rate_factor": None},
+async def idle_memory() -> dict[str, Any]:
+    """MiB when ready and nobody has said anything, by what is configured; a fresh start each time."""
+    measured = {}
+    for name, settings in IDLE.items():
+        starts = [(await run(_nothing, **settings))["idle memory (MiB)"] for _ in range(STARTS)]
+        measured[f"{name} (MiB)"] = spread(starts)
+    return measured
+
+
+async def _nothing(_: Stage) -> dict[str, Any]:
+    return {}
+
+
+async def with_git() -> dict[str, Any]:
+    """What git costs around a session: in a process of its own, as it calls the product's parts directly."""
+    command = [sys.executable, "-m", "tests.bench_git"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    printed, _ = await process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {process.returncode}")
+    measured: dict[str, Any] = json.loads(printed)
+    return measured
+
+
+UNLIMITED = {"rate_factor": None}
+PARTS: dict[str, tuple[str, Callable[[], Awaitable[dict[str, Any]]]]] = {
+    "session": (
+        "one session",
+        lambda: run(
+            milestones, scripts=[{"match": "archived projects", "steps": THREE_TOOLS}], slack=UNLIMITED
         ),
-        "from Linear": await run(linear_side, scripts=SCRIPTS),
-        "a busy session in Teams": await run(bench_teams.busy, scripts=bench_teams.BUSY, teams={}),
-    }
+    ),
+    "answers": (
+        "answer to an event",
+        lambda: run(
+            answers,
+            scripts=[{"match": "nightly export", "steps": EXPORT}, *DEMO],
+            environment={"THREADLINE_RUN__MAX_ACTIVE": "1"},
+            slack=UNLIMITED,
+            teams=UNLIMITED,
+        ),
+    ),
+    "linear": ("from Linear", lambda: run(linear_side, scripts=SCRIPTS)),
+    "teams": (
+        "a busy session in Teams",
+        lambda: run(bench_teams.busy, scripts=bench_teams.BUSY, teams={}),
+    ),
+    "pulls": (
+        "pull requests",
+        lambda: run(
+            bench_pulls.pulls,
+            scripts=bench_pulls.PULLS,
+            slack=UNLIMITED,
+            teams=UNLIMITED,
+            github=bench_pulls.RULES,
+        ),
+    ),
+    "memory": ("idle memory", idle_memory),
+    "git": ("git", with_git),
+}
+"""What can be measured, by the word that asks for it: its title, and how."""
+
+
+async def measure_all(parts: Sequence[str]) -> dict[str, Any]:
+    """These, one after the other."""
+    return {title: await measure() for title, measure in (PARTS[part] for part in parts)}
 
 
 def main() -> int:
     """Print what was measured, as JSON."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
     parser.add_argument("--bare", type=int, metavar="PORT", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.bare:
         asyncio.run(bare(asked.bare))
-    print(json.dumps(asyncio.run(measure_all()), indent=2))
+    if unknown := set(asked.parts) - PARTS.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    print(json.dumps(asyncio.run(measure_all(asked.parts or list(PARTS))), indent=2))
     return 0
 
 

@@ -1,13 +1,14 @@
 """How long git takes around a session, on a synthetic repository: python -m tests.bench_git [FILES] [ROUNDS]
 
-Everything is real: the repository is served by `git http-backend` on loopback behind a token. The times are
-wall-clock, the smallest and the median of the rounds; calls are the programs that the service itself starts.
+Everything is real: the repository is served by `git http-backend` on loopback behind a token. Times are
+wall-clock seconds, beside those of a plain clone; `git` is how many programs the service itself starts.
+Most of the time goes into writing the files of a tree, which depends on the disk. `make bench` runs it.
 """
 
 import asyncio
+import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,11 +21,13 @@ from core.ids import SessionId
 from core.ports import GitAccess
 from core.workspace.clone import Workspaces
 from core.workspace.commit import commit
+from core.workspace.git import git
 from core.workspace.handover import take_over
 from core.workspace.humans import bring_in, update_from_base
 from core.workspace.message import by
 from core.workspace.push import push
 from core.workspace.remote import remote_head
+from playground.bench_numbers import spread
 from tests.core.workspace.forge import Forge, serving
 
 FILES, ROUNDS = 20_000, 5
@@ -50,36 +53,51 @@ class Clock:
 
 
 async def measure(folder: Path, forge: Forge, files: int, rounds: int) -> Clock:
-    clock, workspaces = Clock(folder / "calls"), Workspaces(folder / "data")
+    """Every round begins without a copy of the repository, and ends without one."""
+    clock = Clock(folder / "calls")
+    for number in range(rounds):
+        scratch = folder / f"round-{number}"
+        plain = git("clone", "--quiet", "--", forge.url(), scratch / "plain", access=forge.access())
+        await clock.time("plain git clone with its tree", plain)
+        await _round(clock, scratch, forge, files, number)
+        await asyncio.to_thread(shutil.rmtree, scratch)
+    return clock
+
+
+async def _round(clock: Clock, scratch: Path, forge: Forge, files: int, number: int) -> None:
+    workspaces, branch = Workspaces(scratch / "data"), f"fix-{number}"
+    where = ("acme/shop", "main")
 
     async def access() -> GitAccess:
         return forge.access()
 
-    for number in range(rounds):
-        branch, into = f"fix-{number}", folder / f"handover-{number}.git"
-        session = SessionId(branch)
-        name = "first session of a repository" if number == 0 else "next session, nothing new to fetch"
-        where = ("acme/shop", "main", branch)
-        await clock.time(name, workspaces.prepare(session, *where, access=access))
-        workspace = await workspaces.existing(session)
-        assert workspace is not None
-        await clock.time("the same session again", workspaces.prepare(session, *where, access=access))
-        for changed in range(CHANGED):
-            _path(workspace.path, changed * 7, files).write_text(f"changed in {number}\n")
-        await clock.time(f"commit of {CHANGED} files", commit(workspace, "Work", ANN))
-        handover = await take_over(workspace, into)
-        await clock.time("hand-over with all checks", take_over(workspace, into))
-        await clock.time(
-            "push", push(handover, access=forge.access(), branch=branch, expect=None, forbidden=["main"])
-        )
-        await clock.time("where a branch is", remote_head(forge.url(), branch, forge.access()))
-        theirs = _as_a_person(forge, branch, number)
-        await clock.time("people's push brought in", bring_in(workspace, theirs, access=forge.access()))
-        _as_a_person(forge, "main", number)
-        update = update_from_base(workspace, forge.url(), "main", access=forge.access())
-        await clock.time("base merged in", update)
-        await asyncio.to_thread(shutil.rmtree, workspace.path.parent)
-    return clock
+    first, session = SessionId(f"first-{number}"), SessionId(branch)
+    await clock.time(
+        "clone, and a session's tree", workspaces.prepare(first, *where, f"first-{number}", access=access)
+    )
+    _as_a_person(forge, "main", 2 * number)
+    await clock.time(
+        "fetch, and a session's tree", workspaces.prepare(session, *where, branch, access=access)
+    )
+    await clock.time("the same session again", workspaces.prepare(session, *where, branch, access=access))
+    workspace = await workspaces.existing(session)
+    assert workspace is not None
+    for changed in range(CHANGED):
+        _path(workspace.path, changed * 7, files).write_text(f"changed in {number}\n")
+    await clock.time(f"commit of {CHANGED} files", commit(workspace, "Work", ANN))
+    into = scratch / "handover.git"
+    handover = await take_over(workspace, into)
+    await clock.time("hand-over with all checks", take_over(workspace, into))
+    await clock.time(
+        "push", push(handover, access=forge.access(), branch=branch, expect=None, forbidden=["main"])
+    )
+    await clock.time("where a branch is", remote_head(forge.url(), branch, forge.access()))
+    theirs = _as_a_person(forge, branch, number)
+    await clock.time("people's push brought in", bring_in(workspace, theirs, access=forge.access()))
+    _as_a_person(forge, "main", 2 * number + 1)
+    await clock.time(
+        "base merged in", update_from_base(workspace, forge.url(), "main", access=forge.access())
+    )
 
 
 def make_repository(path: Path, files: int) -> None:
@@ -140,10 +158,10 @@ def main() -> None:
         with serving(Forge(folder / "srv")) as forge:
             _count_calls(folder)
             clock = asyncio.run(measure(folder, forge, files, rounds))
-    sys.stdout.write(f"{files:,} files, {COMMITS} commits, {rounds} rounds\n")
-    for what, times in clock.times.items():
-        low, middle = min(times), statistics.median(times)
-        sys.stdout.write(f"{what:40} {low:7.2f} {middle:7.2f} s {clock.calls[what]:4} calls\n")
+    measured = {
+        f"{name} (s)": spread(times) | {"git": clock.calls[name]} for name, times in clock.times.items()
+    }
+    sys.stdout.write(json.dumps({f"{files:,} files, {COMMITS} commits": measured}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
