@@ -320,6 +320,7 @@ class PullShown:
         card: Names the card in its buttons; another one for another head.
         turn: The turn that pushed last; its card is a message below that turn's answer.
         steered_by: Who asked for the work or prompted in it: their approvals do not count.
+        steered: Numbers of their accounts at the code host.
         offer: What the agent could do now ("2 checks failed", "Eve asked for changes"); "" for nothing.
         is_stale: The head moved on; a card below shows it, this one keeps no buttons.
         issue: What became of the issue when it was merged ("ENG-142 is Done"), "" for nothing.
@@ -329,6 +330,7 @@ class PullShown:
     facts: PullFacts
     turn: TurnId | None = None
     steered_by: tuple[str, ...] = ()
+    steered: tuple[int, ...] = ()
     offer: str = ""
     is_stale: bool = False
     issue: str = ""

@@ -49,10 +49,14 @@ File = Image | TextFile | UnseenFile
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A person wrote `text` (plain Markdown, our own mention taken out)."""
+    """A person wrote `text` (plain Markdown, our own mention taken out).
+
+    `at`: when, in seconds since the epoch, as the platform says; None where it does not.
+    """
 
     text: str
     attachments: tuple[Attachment, ...] = ()
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,10 @@ class SessionCreated:
 
 @dataclass(frozen=True, slots=True)
 class SessionPrompted:
-    """Someone wrote to a session; `signal` is None, stop, continue or newer; a stop may lack a `body`."""
+    """Someone wrote to a session; `signal` is None, stop, continue or newer; a stop may lack a `body`.
+
+    `said_at`: when, in seconds since the epoch.
+    """
 
     key: str
     organization_id: str
@@ -155,6 +158,7 @@ class SessionPrompted:
     body: str
     user: Person | None = None
     signal: str | None = None
+    said_at: float | None = None
 
     @property
     def is_stop(self) -> bool:

@@ -156,8 +156,8 @@ def incoming_of(webhook: Told, *, app_user: str | None) -> Incoming | None:
         case SessionCreated(key=key, session=session):
             author = _author(session.creator) if webhook.is_by_person else _BY_AUTOMATION
             return Incoming(key=key, place=session.id, event=_opened(webhook), author=author, opens=True)
-        case SessionPrompted(key=key, session_id=session_id, body=body, user=user):
-            event = StopAsked() if webhook.is_stop else Said(body)
+        case SessionPrompted(key=key, session_id=session_id, body=body, user=user, said_at=at):
+            event = StopAsked() if webhook.is_stop else Said(body, at=at)
             return Incoming(key=key, place=session_id, event=event, author=_author(user))
         case IssueChanged(actor=actor):
             return _stop_of(webhook, _why_stop(webhook, _author(actor).name, app_user), app_user)

@@ -111,6 +111,7 @@ class _Activity(Model):
     content: dict[str, Any]
     signal: str | None = None
     user: Person | None = None
+    created_at: datetime | None = None
 
 
 class _SessionId(Model):
@@ -212,6 +213,7 @@ def _session_prompted(payload: _SessionPrompted, sent_at: datetime) -> SessionPr
         body=text if isinstance(text, str) else "",
         user=activity.user,
         signal=activity.signal,
+        said_at=activity.created_at.timestamp() if activity.created_at else None,
     )
 
 

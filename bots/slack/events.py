@@ -269,7 +269,7 @@ def _is_for_us(reader: _Reader, message: Message) -> bool:
 
 def _words(reader: _Reader, message: Message) -> Said:
     text = message_text(message, without=reader.envelope.bot_user)
-    return Said(text, attachments_of(message.files or ()))
+    return Said(text, attachments_of(message.files or ()), at=float(message.ts))
 
 
 def _meaning(click: Click) -> StopAsked | Chosen | Pressed | None:

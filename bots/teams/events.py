@@ -6,6 +6,7 @@ press comes under a new id each time; there it is the nonce that our own card ca
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 from bots.teams import answers
@@ -153,11 +154,18 @@ def _said(activity: Activity) -> Incoming | None:
     return Incoming(
         key=_key(message),
         place=message.thread,
-        event=Said(message_text(activity), files_of(activity)),
+        event=Said(message_text(activity), files_of(activity), at=_said_at(activity)),
         author=author_of(activity),
         opens=opens,
         message=message,
     )
+
+
+def _said_at(activity: Activity) -> float | None:
+    try:
+        return datetime.fromisoformat(activity.timestamp).timestamp()
+    except ValueError:
+        return None
 
 
 def _changed(activity: Activity) -> Incoming:

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, assert_never
+from uuid import uuid4
 
 from core.activities import AuthAsked, Author, Blocker, ConfirmAsked, Denied, Entry, Notice, PullActed
+from core.composer import line_of
 from core.errors import (
     HeadMoved,
     LinkLost,
@@ -20,13 +21,23 @@ from core.errors import (
 from core.events import Incoming, Said
 from core.ids import EntryKey, SessionId
 from core.mirror.clock import Clock
-from core.policy import Actor, Allow, Deny, MustConfirm, MustLink, Rules, decide, independent
-from core.policy import Wish as Question
+from core.policy import Allow, Deny, MustConfirm, MustLink
 from core.ports import Accounts, CodeHost, CodeReviewer
-from core.pulls import CodeAccount, MergeMethod, MergeState, Permission, PullAction, PullFacts, ReviewState
+from core.pulls import (
+    CodeAccount,
+    MergeMethod,
+    MergeState,
+    PullAction,
+    PullFacts,
+    PullRef,
+    PullState,
+    ReviewState,
+)
+from core.review.held import HeldWishes
+from core.review.judge import Judge, Scene
 from core.review.ship import Shipper
 from core.review.watch import PullWatch
-from core.review.words import acted, conflicts_in, fix_prompt, steering
+from core.review.words import acted, conflicts_in, fix_prompt
 from core.routing import Repository
 from core.session import Append
 from core.store.acts import Act, ActStore, Wish
@@ -39,26 +50,20 @@ PROVIDER = "GitHub"
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 60.0, 60.0)
 """Pauses between attempts while the code host is away; after the last one nothing more is tried."""
 
+LONG_S = 15.0
+"""A pause that the code host asks for and that people are told of at once."""
+
 _NO_PULL = "There is no pull request here yet."
 _NO_LINKING = "Nobody can link GitHub here: for admins, the app's client id and secret are missing."
 _BUSY = "The agent is still at work on it. Wait for its answer, or stop it."
+_NOT_LINKED = "You have not linked GitHub within an hour, so nothing was done. Ask again, then link."
 _DONE_BEFORE = "You did that already."
 _AWAY = "GitHub does not answer; I keep trying for a few minutes."
+_PAUSE = "GitHub asks me to wait for {minutes} min; then I go on."
 _GIVEN_UP = "GitHub did not answer. The card shows what is true; ask again if it is not done."
 
 Accept = Callable[[SessionId, Incoming], Any]
 """Takes an event into a session, for good (`core.service`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Everything a decision needs, read just now."""
-
-    pull: Pull
-    facts: PullFacts
-    actor: Actor
-    is_busy: bool
-    is_independent: bool
 
 
 class Acting:
@@ -91,17 +96,16 @@ class Acting:
         """
         self._host = host
         self._reviewer = reviewer
-        self._accounts = accounts
         self._watch = watch
         self._shipper = shipper
         self._pulls = pulls
         self._acts = acts
         self._sessions = sessions
         self._clock = clock
-        self._repositories = repositories
         self._accept = accept
         self._wake_mirror = wake_mirror
-        self._reads_only = reads_only
+        self._held = HeldWishes(acts, accounts)
+        self._judge = Judge(host, accounts, sessions, repositories=repositories, reads_only=reads_only)
         self._changed = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._at_work: dict[str, asyncio.Task[None]] = {}
@@ -112,9 +116,9 @@ class Acting:
             self._changed.set()
 
     async def linked(self, person: Author) -> None:
-        """`person` has linked an account: what they asked for goes on."""
-        if await self._acts.release(person.surface, person.id):
-            self._changed.set()
+        """`person` has linked an account: what they asked for goes on, wherever they asked."""
+        await self._held.release(person)
+        self._changed.set()
 
     def start(self) -> None:
         """Begin; first of all with what an earlier process left."""
@@ -129,10 +133,15 @@ class Acting:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self) -> None:
+        is_new = True
         while True:
             self._changed.clear()
             until = None
             try:
+                if is_new:
+                    await self._held.release_all()
+                    is_new = False
+                until = await self._end_held()
                 for act in await self._acts.due():
                     if act.id not in self._at_work:
                         self._at_work[act.id] = asyncio.create_task(self._see_to(act))
@@ -140,6 +149,13 @@ class Acting:
                 log.warning("acts cannot use the store", extra={"error": str(error)})
                 until = self._clock.now() + PAUSES_S[0]
             await self._clock.wait(self._changed, until)
+
+    async def _end_held(self) -> float | None:
+        """End what waited too long for its person; when to look again."""
+        overdue, left_s = await self._held.overdue()
+        for act in overdue:
+            await self._refuse(act, None, Blocker.GITHUB_UNLINKED, _NOT_LINKED)
+        return None if left_s is None else self._clock.now() + left_s
 
     async def _see_to(self, act: Act) -> None:
         """Until it is settled, whatever is in the way."""
@@ -154,12 +170,16 @@ class Acting:
                     log.warning("act waits for the store", extra=_about(act, error))
                 except (TryLater, Throttled) as error:
                     log.warning("act postponed", extra=_about(act, error))
-                    if attempt == 1:
+                    asked_s = error.retry_after_s if isinstance(error, Throttled) else 0.0
+                    if asked_s > LONG_S:
+                        minutes = max(1, round(asked_s / 60))
+                        await self._tell(act, Blocker.GITHUB_DOWN, _PAUSE.format(minutes=minutes))
+                    elif attempt == 1:
                         await self._tell(act, Blocker.GITHUB_DOWN, _AWAY)
-                    pause_s = max(pause_s, error.retry_after_s if isinstance(error, Throttled) else 0.0)
+                    pause_s = max(pause_s, asked_s)
                 else:
                     return
-                await asyncio.sleep(pause_s)
+                await _pause(pause_s)
             await self._refuse(act, None, Blocker.GITHUB_DOWN, _GIVEN_UP)
         except StoreUnavailable as error:
             log.warning("act is left for the next start", extra=_about(act, error))
@@ -175,8 +195,8 @@ class Acting:
             await self._refuse(act, None, Blocker.PR_CLOSED, _NO_PULL)
             return
         try:
-            scene = await self._scene(act, pull)
-            await self._decided(act, scene, self._decision(act, scene))
+            scene = await self._judge.scene(act, pull)
+            await self._decided(act, scene, self._judge.decision(act, scene))
         except HeadMoved as error:
             head = error.head[:7] or "another commit"
             body = f"The pull request moved to {head} since this card; nothing was done."
@@ -189,48 +209,14 @@ class Acting:
         await self._pulls.hint_session(act.session)
         self._watch.wake()
 
-    async def _scene(self, act: Act, pull: Pull) -> Scene:
-        assert pull.ref is not None
-        by = act.wish.by
-        facts = await self._host.facts(pull.ref)
-        account = await self._accounts.account_of(by)
-        permission = Permission.NONE
-        if account is not None:
-            permission = await self._host.permission(facts.ref.repository, account)
-        record, who = await self._sessions.load(act.session), steering(await self._sessions.log(act.session))
-        accounts = [await self._accounts.account_of(one) for one in who.everybody]
-        steered = frozenset(one.id for one in accounts if one is not None)
-        spoke = any((one.surface, one.id) == (by.surface, by.id) for one in who.everybody)
-        actor = Actor(
-            name=by.name,
-            account=account,
-            permission=permission,
-            reads_only=self._reads_only(by),
-            # The same person may have steered from another side.
-            steered=spoke or (account is not None and account.id in steered),
-        )
-        is_independent = independent(facts, steered).passed is True
-        return Scene(pull, facts, actor, record.session.turn is not None, is_independent)
-
-    def _decision(self, act: Act, scene: Scene) -> Allow | Deny | MustLink | MustConfirm:
-        wish = act.wish
-        repository = self._repositories.get(scene.pull.repository)
-        rules = Rules(independent_review=repository.independent_review if repository else True)
-        shown = wish.sha or (scene.pull.facts.head_sha if scene.pull.facts else scene.facts.head_sha)
-        if scene.facts.head_sha.startswith(shown):  # People write the first few characters.
-            shown = scene.facts.head_sha
-        question = Question(action=wish.action, shown_sha=shown, text=wish.text, sure=wish.sure, method=None)
-        return decide(
-            scene.facts,
-            scene.actor,
-            question,
-            rules,
-            is_independent=scene.is_independent,
-            busy=scene.is_busy,
-        )
-
     async def _decided(self, act: Act, scene: Scene, decision: Allow | Deny | MustLink | MustConfirm) -> None:
         match decision:
+            case Deny() if _was_done(act, scene):
+                await self._tell_done(act, scene, scene.facts.methods[0])
+            case Deny() if act.tried and act.wish.action in _REVIEWS and scene.actor.account is not None:
+                # It may have been given before the answer was lost: then it is taken back, or it stands.
+                await self._review(act, scene.facts.ref, scene.actor.account, act.wish.sha)
+                await self._tell_done(act, scene, None)
             case Deny(code=code, body=body, action=action):
                 await self._refuse(act, scene.pull, code, f"{body} {action}".strip(), scene=scene)
             case MustLink(body=body):
@@ -256,18 +242,31 @@ class Acting:
         assert account is not None, "nobody is allowed to act at the code host without an account there"
         method = allowed.method or facts.methods[0]
         is_merged = await self._call(act, facts, account, method)
+        await self._tell_done(act, scene, method, is_merged=is_merged, note=allowed.note)
+
+    async def _tell_done(
+        self, act: Act, scene: Scene, method: MergeMethod | None, *, is_merged: bool = True, note: str = ""
+    ) -> None:
+        wish, account = act.wish, scene.actor.account
+        assert account is not None, "what was done was done as somebody"
+        is_merge = wish.action in (PullAction.MERGE, PullAction.MERGE_WHEN_GREEN)
         entry = acted(
             wish.by,
             account.id,
-            facts,
+            scene.facts,
             wish.action,
             text=wish.text,
-            method=method if wish.action in (PullAction.MERGE, PullAction.MERGE_WHEN_GREEN) else None,
+            method=method if is_merge else None,
         )
         told: list[Entry] = [entry] if is_merged else [_queued(entry)]
-        if allowed.note:
-            told.append(self._to_person(act, Blocker.PR_YOURS, allowed.note))
+        if note:
+            told.append(self._to_person(act, Blocker.PR_YOURS, note))
         await self._settle(act, scene.pull, done=True, result="done", tell=told, scene=scene)
+
+    async def _review(self, act: Act, pull: PullRef, by: CodeAccount, sha: str) -> None:
+        assert self._reviewer is not None, "without a way to link accounts none can act"
+        state = _REVIEWS[act.wish.action]
+        await self._reviewer.review(pull, by, sha=sha, state=state, body=act.wish.text, op=act.op)
 
     async def _call(self, act: Act, facts: PullFacts, by: CodeAccount, method: MergeMethod) -> bool:
         """Do it at the code host; False for a merge that waits in the queue."""
@@ -275,8 +274,7 @@ class Acting:
         assert self._reviewer is not None, "without a way to link accounts none can act"
         match wish.action:
             case PullAction.APPROVE | PullAction.REQUEST_CHANGES | PullAction.COMMENT:
-                state = _REVIEWS[wish.action]
-                await self._reviewer.review(pull, by, sha=sha, state=state, body=wish.text, op=act.op)
+                await self._review(act, pull, by, sha)
             case PullAction.READY:
                 await self._reviewer.make_ready(pull, by)
             case PullAction.MERGE:
@@ -302,7 +300,7 @@ class Acting:
         wish, facts = act.wish, scene.facts
         text = wish.text
         if _is_for_the_agent(wish.action, facts):
-            if scene.is_busy:
+            if scene.is_busy and not act.tried:
                 await self._refuse(act, scene.pull, Blocker.PR_STALE, _BUSY, scene=scene)
                 return
             fixed = await self._fix(act, facts, allowed.note)
@@ -325,7 +323,8 @@ class Acting:
             if not paths and not trouble.strip():
                 return None
             trouble = conflicts_in(paths, facts.base) + trouble
-        await self._pulls.tried(act.session, facts.head_sha)
+        if not act.tried:
+            await self._pulls.tried(act.session, facts.head_sha)
         return fix_prompt(facts, offered or f"it conflicts with {facts.base}", trouble)
 
     async def _ask_to_link(self, act: Act, pull: Pull | None, body: str) -> None:
@@ -340,7 +339,8 @@ class Acting:
             thread=act.wish.thread,
             is_known=True,
         )
-        tell = [Append(EntryKey(f"act/{act.id}/link"), asked)]
+        # Asked again, it is told again: each time is one transaction with its wish.
+        tell = [Append(EntryKey(f"act/{act.id}/link/{uuid4()}"), asked)]
         await self._acts.hold(act, record=self._record(act, pull, "must link", None), tell=tell)
         self._wake_mirror(act.session)
 
@@ -361,6 +361,8 @@ class Acting:
         self, act: Act, pull: Pull | None, code: Blocker, body: str, *, scene: Scene | None = None
     ) -> None:
         log.info("act refused", extra={"act": act.id, "code": code.value})
+        if act.wish.text and act.wish.action in _REVIEWS:
+            body = f"{body}\n\n> {line_of(act.wish.text, limit_chars=1000)}"  # It may have come from a form.
         told = [self._to_person(act, code, body)]
         await self._settle(act, pull, done=False, result=code.value, tell=told, scene=scene)
 
@@ -406,6 +408,27 @@ _REVIEWS = {
     PullAction.REQUEST_CHANGES: ReviewState.CHANGES_REQUESTED,
     PullAction.COMMENT: ReviewState.COMMENTED,
 }
+
+
+async def _pause(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+def _was_done(act: Act, scene: Scene) -> bool:
+    """Whether an attempt got through whose answer was lost."""
+    facts, account = scene.facts, scene.actor.account
+    if not act.tried or account is None:
+        return False
+    match act.wish.action:
+        case PullAction.MERGE | PullAction.MERGE_WHEN_GREEN:
+            by_them = facts.merged_by.casefold() == account.login.casefold()
+            return facts.state is PullState.MERGED and by_them
+        case PullAction.CLOSE:
+            return facts.state is PullState.CLOSED
+        case PullAction.READY:
+            return not facts.is_draft
+        case _:
+            return False
 
 
 def _is_for_the_agent(action: PullAction, facts: PullFacts) -> bool:

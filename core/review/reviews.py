@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.activities import Notice
 from core.commands import Act
 from core.errors import Refused, Throttled, TryLater, WorkspaceError
-from core.events import Incoming, Pressed
+from core.events import Incoming, Pressed, Said
 from core.ids import EntryKey, SessionId, ThreadRef, TurnId
 from core.intake import act_in
 from core.policy import offer
@@ -119,7 +120,7 @@ class Reviews:
                 wish = Wish(
                     by=incoming.author,
                     action=act.action,
-                    sha=act.sha or _shown(pull),
+                    sha=await self._seen(session_id, act.sha, incoming),
                     text=act.text,
                     sure=bool(act.sha),
                     thread=thread,
@@ -127,6 +128,16 @@ class Reviews:
                 )
                 await self.acting.want(session_id, incoming.key, wish)
                 return True
+
+    async def _seen(self, session_id: SessionId, named: str, incoming: Incoming) -> str:
+        """The head that somebody means: that of the newest card when they wrote, or the one they name.
+
+        "" if it can be none or several: whoever pushes may choose how a commit's name begins.
+        """
+        said_at = incoming.event.at if isinstance(incoming.event, Said) else None
+        heads = await self.pulls.heads(session_id, until=said_at or time.time())
+        meant = {head for head in heads if head.startswith(named)} if named else set(heads[:1])
+        return meant.pop() if len(meant) == 1 else ""
 
     def start(self) -> None:
         """Go on with what an earlier process left."""
@@ -144,8 +155,3 @@ def _is_for_the_agent(act: Act, pull: Pull | None) -> bool:
     if pull is None:
         return act.action in _FOR_THE_AGENT
     return act.action is PullAction.FIX and not (pull.facts and offer(pull.facts, 0))
-
-
-def _shown(pull: Pull | None) -> str:
-    """The head that people see: that of the card, whatever it is at the code host by now."""
-    return pull.facts.head_sha if pull and pull.facts else ""

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.activities import Author, IssueLinked
+from core.activities import Author, IssueLinked, Notice
 from core.errors import DeliveryError, LinkLost, Refused, TryLater, WorkspaceError
-from core.ids import SessionId
+from core.ids import EntryKey, SessionId
 from core.ports import Accounts, CodeHost, CodeReviewer, GitAccess, PullDraft, Tracker
-from core.pulls import CodeAccount, PullAction
+from core.pulls import CodeAccount, PullAction, PullFacts, PullRef
 from core.review.words import description, steering, title
 from core.routing import Repository
 from core.store.acts import ActStore
@@ -127,14 +127,37 @@ class Shipper:
         """
         if pull.ref is None or pull.facts is None or not pull.facts.auto_merge:
             return
-        person = await self._acts.who_last(pull.session, PullAction.MERGE_WHEN_GREEN)
-        if person is None or self._reviewer is None:
-            return  # Asked for at the code host itself, which has rules of its own for that.
+        wish = await self._acts.last(pull.session, PullAction.MERGE_WHEN_GREEN)
+        if wish is not None:  # Else asked for at the code host itself, which has rules of its own for that.
+            await self._take_back(pull.ref, wish.by)
+
+    async def unless_wanted(self, pull: Pull, facts: PullFacts) -> None:
+        """Take back a "merge when green" that somebody asked us for before people pushed something else.
+
+        Whoever asks for it again at the code host, for this head, has it.
+        """
+        wish = await self._acts.last(pull.session, PullAction.MERGE_WHEN_GREEN) if facts.auto_merge else None
+        if wish is None or wish.sha == facts.head_sha or pull.wanted_sha == facts.head_sha:
+            return
+        key = EntryKey(f"not merged/{facts.ref}/{facts.head_sha}")
+        if await self._sessions.logged(pull.session, key):
+            return
+        asked = f"{wish.by.name} asked to merge it once it is green"
+        moved = f"{facts.ref} moved to {facts.short_sha} since {asked}"
+        try:
+            await self._take_back(facts.ref, wish.by)
+            said = f"{moved}, so it will not merge by itself. Ask again to merge what is there now."
+        except Refused as error:
+            said = f"{moved}: {error}. Look at it now."
+        await self._sessions.say(pull.session, key, Notice(body=said))
+
+    async def _take_back(self, ref: PullRef, person: Author) -> None:
+        assert self._reviewer is not None, "who asked for it had a linked account"
         account = await self._accounts.account_of(person)
         try:
             if account is None or not account.can_act:
                 raise Refused(f"{person.name} is not linked any more")
-            await self._reviewer.dont_merge(pull.ref, account)
+            await self._reviewer.dont_merge(ref, account)
         except (Refused, LinkLost) as error:
             raise Refused(f"it would be merged by itself, and I cannot stop that: {error}") from error
 

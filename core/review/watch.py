@@ -21,7 +21,7 @@ from core.policy import independent, offer
 from core.ports import Accounts, CodeHost, Tracker
 from core.pulls import CheckState, CodeReview, MergeState, PullFacts, PullState
 from core.review.ship import Shipper
-from core.review.words import Steering, conflicts_in, fix_prompt, is_over, news, steering
+from core.review.words import CHECKS, Steering, conflicts_in, fix_prompt, is_over, news, steering
 from core.routing import Repository
 from core.store.pulls import Pull, PullStore
 from core.store.sessions import SessionStore
@@ -35,8 +35,6 @@ BUSY_LOOK_S = 60.0
 CALM_LOOK_S = 300.0
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 LOOKS_AT_ONCE = 4
-CHECKS = Author("github", "0", "Checks")
-"""In whose name the agent is asked to fix something where nobody pressed a button."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,12 @@ class Look:
     facts: PullFacts
     who: Steering
     steered: frozenset[int]
+
+
+async def steerers(accounts: Accounts, who: Steering) -> frozenset[int]:
+    """Accounts at the code host of everybody who steered, as far as anybody knows or ever knew."""
+    theirs = [await accounts.account_of(one) for one in who.everybody]
+    return who.accounts | {one.id for one in theirs if one is not None}
 
 
 class PullWatch:
@@ -113,15 +117,18 @@ class PullWatch:
             return None
         facts = await self._host.facts(pull.ref)
         who = steering(await self._sessions.log(pull.session))
-        look = Look(await self._named(facts), who, await self._steered(who))
+        look = Look(await self._named(facts), who, await steerers(self._accounts, who))
         tries = pull.tries if pull.tried_sha == facts.head_sha else 0
         acts = await self._news(pull, look.facts)
         issue, trouble = await self._issue_after(pull, facts)
+        if facts.auto_merge:
+            await self._shipper.unless_wanted(pull, facts)
         changed = await self._pulls.show(
             pull.session,
             look.facts,
             turn=pull.turn,
             steered_by=who.names if self._asks_others(pull) else (),
+            steered=sorted(look.steered),
             offer=offer(look.facts, tries),
             issue=issue,
             acts=acts,
@@ -225,10 +232,6 @@ class PullWatch:
             person = None if one.by_bot else await self._accounts.person_of(one.by_id)
             reviews.append(replace(one, name=person.name if person else one.name))
         return replace(facts, reviews=tuple(reviews))
-
-    async def _steered(self, who: Steering) -> frozenset[int]:
-        accounts = [await self._accounts.account_of(one) for one in who.everybody]
-        return frozenset(one.id for one in accounts if one is not None)
 
     async def _check(self, pull: Pull, look: Look) -> None:
         """Our own check says whether somebody approved who did not steer; set when that changed."""

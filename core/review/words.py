@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from core.activities import (
+    Answered,
     Author,
     IssueLinked,
     Logged,
     Plan,
     Prompt,
     PullActed,
+    PullShown,
     Response,
     StepStatus,
     TurnStarted,
@@ -27,6 +29,9 @@ from core.pulls import (
     ReviewState,
 )
 
+CHECKS = Author("github", "0", "Checks")
+"""In whose name the agent is asked to fix something where nobody pressed a button."""
+
 SUMMARY_CHARS = 6_000
 TROUBLE_CHARS = 20_000
 CRITERIA = 30
@@ -39,10 +44,15 @@ _MENTION = re.compile(r"(?<![\w`/.])@(?=[A-Za-z0-9])")
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """Who asked for a session's work, and everybody who prompted in it, first come first."""
+    """Who asked for a session's work, and everybody who prompted in it, first come first.
+
+    `accounts`: numbers of accounts at the code host that were theirs when it was looked at before; whoever
+    unlinks an account has steered all the same.
+    """
 
     requester: Author | None
     everybody: tuple[Author, ...]
+    accounts: frozenset[int] = frozenset()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -50,18 +60,26 @@ class Steering:
 
 
 def steering(log: Iterable[Logged]) -> Steering:
-    """Who steered; what people say at the code host is a review, not steering."""
+    """Who steered: with prompts, wherever they wrote them, and with answers to the agent's questions."""
     requester: Author | None = None
     everybody: dict[tuple[str, str], Author] = {}
+    accounts: set[int] = set()
     for one in log:
         match one.entry:
             case TurnStarted(author=author) if requester is None and author.surface != "github":
                 requester = author
-            case Prompt(author=author) if author.surface != "github":
+            case Prompt(author=author) | Answered(by=author) if not _is_ourselves(author):
                 everybody.setdefault((author.surface, author.id), author)
+            case PullShown(steered=known):
+                accounts.update(known)
             case _:
                 continue
-    return Steering(requester, tuple(everybody.values()))
+    return Steering(requester, tuple(everybody.values()), frozenset(accounts))
+
+
+def _is_ourselves(author: Author) -> bool:
+    """Prompts that checks brought about are nobody's."""
+    return (author.surface, author.id) == (CHECKS.surface, CHECKS.id)
 
 
 def title(issue: IssueLinked) -> str:

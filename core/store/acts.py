@@ -28,7 +28,7 @@ class Wish:
     """What somebody asked for.
 
     Attributes:
-        sha: The head they saw; "" for the one whose card is shown now.
+        sha: The head they saw, whole; what is none is no head of anything.
         sure: They confirmed it, or named the commit themselves.
         thread: Where they asked, if it was in chat. `message`: with which message.
     """
@@ -51,6 +51,14 @@ class Act:
     session: SessionId
     wish: Wish
     tried: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A wish that waits until its person has linked an account, for `left_s` seconds more."""
+
+    act: Act
+    left_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +105,8 @@ class ActStore:
             row = (await connection.execute(mine)).one_or_none()
         return _act(row) if row else None
 
-    async def who_last(self, session_id: SessionId, action: PullAction) -> Author | None:
-        """Who had this done last with the session's pull request."""
+    async def last(self, session_id: SessionId, action: PullAction) -> Wish | None:
+        """What somebody had done last of this kind with the session's pull request."""
         done = (
             sa.select(acts.c.body)
             .where(acts.c.session_id == session_id, acts.c.state == DONE, acts.c.once.is_not(None))
@@ -106,7 +114,7 @@ class ActStore:
         )
         async with self._database.read() as connection:
             wishes = [_WISH.validate_python(body) for body in await connection.scalars(done)]
-        return next((wish.by for wish in wishes if wish.action is action), None)
+        return next((wish for wish in wishes if wish.action is action), None)
 
     async def begin(self, act: Act, once: str) -> bool:
         """Note that it is allowed and about to be done; False if the same was done, or is being done, before.
@@ -129,32 +137,30 @@ class ActStore:
         async with self._database.write() as connection:
             # Refused after it was begun: the same may be asked for again.
             values = {"state": DONE} if done else {"state": REFUSED, "once": None}
-            mine = sa.update(acts).where(acts.c.id == act.id, acts.c.state == DUE)
+            mine = sa.update(acts).where(acts.c.id == act.id, acts.c.state.in_((DUE, HELD)))
             if (await connection.execute(mine.values(**values))).rowcount:
                 await self._append(connection, record)
                 await self._sessions.append(connection, act.session, tell)
 
     async def hold(self, act: Act, *, record: Mapping[str, Any], tell: Sequence[Append]) -> None:
-        """It waits until its person has linked an account, for an hour at most."""
+        """It waits until its person has linked an account."""
         async with self._database.write() as connection:
             mine = sa.update(acts).where(acts.c.id == act.id, acts.c.state == DUE)
             if (await connection.execute(mine.values(state=HELD, once=None))).rowcount:
                 await self._append(connection, record)
                 await self._sessions.append(connection, act.session, tell)
 
-    async def release(self, surface: str, account: str) -> bool:
-        """Let go on what was held for this person; whether anything was."""
+    async def held(self) -> list[Held]:
+        """Wishes that wait for their person, oldest first."""
+        mine = sa.select(acts).where(acts.c.state == HELD).order_by(acts.c.at, acts.c.id)
+        async with self._database.read() as connection:
+            return [Held(_act(row), row.at + HELD_S - self._now()) for row in await connection.execute(mine)]
+
+    async def release(self, held: Sequence[Act]) -> None:
+        """Let them go on."""
+        theirs = sa.and_(acts.c.id.in_([one.id for one in held]), acts.c.state == HELD)
         async with self._database.write() as connection:
-            held = sa.select(acts.c.id, acts.c.body).where(
-                acts.c.state == HELD, acts.c.at > self._now() - HELD_S
-            )
-            mine = [
-                row.id
-                for row in await connection.execute(held)
-                if (row.body["by"]["surface"], row.body["by"]["id"]) == (surface, account)
-            ]
-            await connection.execute(sa.update(acts).where(acts.c.id.in_(mine)).values(state=DUE))
-        return bool(mine)
+            await connection.execute(sa.update(acts).where(theirs).values(state=DUE))
 
     async def note(self, record: Mapping[str, Any]) -> None:
         """Something privileged happened outside of any wish."""

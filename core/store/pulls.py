@@ -30,7 +30,7 @@ class Pull:
     """The pull request of one session.
 
     Attributes:
-        ref: None before it is opened.
+        repository: As `threadline.toml` names it. `ref`: as the code host does; None before it is opened.
         wanted_sha: The commit that is to be its head. `pushed_sha`: what we pushed last.
         facts: As of the newest look.
         turn: The turn that wanted the last push. `shown_turn`: the one below whose answer its card is.
@@ -107,7 +107,7 @@ class PullStore:
 
     async def opened(self, session_id: SessionId, ref: PullRef) -> None:
         """It is there, under this number."""
-        await self._update(session_id, repository=ref.repository, number=ref.number)
+        await self._update(session_id, number=ref.number)
 
     async def tried(self, session_id: SessionId, sha: str) -> int:
         """Count an attempt to fix the head `sha`; which one it is."""
@@ -125,7 +125,7 @@ class PullStore:
     async def hint(self, repository: str, *, numbers: Sequence[int] = (), branch: str = "") -> bool:
         """Look at these again, something happened; whether any of them is ours."""
         which = sa.or_(pulls.c.number.in_(numbers), pulls.c.branch == branch)
-        mine = sa.update(pulls).where(sa.func.lower(pulls.c.repository) == repository.lower(), which)
+        mine = sa.update(pulls).where(_in(repository), which)
         async with self._database.write() as connection:
             return bool((await connection.execute(mine.values(look_at=NOW))).rowcount)
 
@@ -144,8 +144,7 @@ class PullStore:
 
     async def by_ref(self, repository: str, number: int) -> Pull | None:
         """The pull request with this number, if it is one of ours."""
-        named = sa.func.lower(pulls.c.repository) == repository.lower()
-        mine = sa.select(pulls).where(named, pulls.c.number == number)
+        mine = sa.select(pulls).where(_in(repository), pulls.c.number == number)
         async with self._database.read() as connection:
             row = (await connection.execute(mine)).one_or_none()
         return _pull(row) if row else None
@@ -172,6 +171,12 @@ class PullStore:
             row = (await connection.execute(sa.select(cards).where(cards.c.id == id))).one_or_none()
         return Card(SessionId(row.session_id), row.head_sha) if row else None
 
+    async def heads(self, session_id: SessionId, *, until: float) -> list[str]:
+        """The heads that cards have shown up to that moment (seconds since the epoch), newest first."""
+        newest = sa.select(cards.c.head_sha).where(cards.c.session_id == session_id, cards.c.at <= until)
+        async with self._database.read() as connection:
+            return list(await connection.scalars(newest.order_by(cards.c.at.desc())))
+
     async def show(
         self,
         session_id: SessionId,
@@ -179,6 +184,7 @@ class PullStore:
         *,
         turn: TurnId | None,
         steered_by: Sequence[str],
+        steered: Sequence[int] = (),
         offer: str,
         issue: str = "",
         acts: Sequence[PullActed] = (),
@@ -200,6 +206,7 @@ class PullStore:
                 facts=facts,
                 turn=was.turn,
                 steered_by=tuple(steered_by),
+                steered=tuple(steered),
                 offer=offer,
                 issue=issue,
             )
@@ -211,7 +218,6 @@ class PullStore:
                 appends.append(Append(EntryKey(f"pull/{uuid4()}"), shown))
             await self._sessions.append(connection, session_id, appends)
             stored |= {"card": card, "shown_turn": was.turn, "shown": digest}
-            stored |= {"repository": facts.ref.repository}
             await connection.execute(sa.update(pulls).where(pulls.c.session_id == session_id).values(stored))
         return bool(appends)
 
@@ -225,6 +231,12 @@ class PullStore:
         async with self._database.write() as connection:
             mine = sa.update(pulls).where(pulls.c.session_id == session_id)
             await connection.execute(mine.values(**values))
+
+
+def _in(repository: str) -> sa.ColumnElement[bool]:
+    """Whether a pull request is in it, under the name that we were told or under its new one."""
+    names = (pulls.c.repository, pulls.c.facts["ref"]["repository"].as_string())
+    return sa.or_(*(sa.func.lower(name) == repository.lower() for name in names))
 
 
 def acted_key(act: PullActed) -> EntryKey:
@@ -246,14 +258,16 @@ async def _one(connection: AsyncConnection, session_id: SessionId) -> sa.Row[tup
 def _pull(row: sa.Row[tuple[object, ...]]) -> Pull:
     stored = row._mapping
     number, facts = stored["number"], stored["facts"]
+    known = None if facts is None else _FACTS.validate_python(facts)
+    ref = None if number is None else PullRef(stored["repository"], number)
     return Pull(
         session=SessionId(stored["session_id"]),
         repository=stored["repository"],
         branch=stored["branch"],
-        ref=None if number is None else PullRef(stored["repository"], number),
+        ref=known.ref if ref and known and known.ref.number == ref.number else ref,
         wanted_sha=stored["wanted_sha"],
         pushed_sha=stored["pushed_sha"],
-        facts=None if facts is None else _FACTS.validate_python(facts),
+        facts=known,
         card=stored["card"],
         turn=stored["turn"],
         shown_turn=stored["shown_turn"],

@@ -112,6 +112,7 @@ def test_a_follow_up_is_keyed_by_its_activity() -> None:
         body="Keep the query string too.",
         user=ADA,
         signal=None,
+        said_at=1795255200.0,
     )
 
 

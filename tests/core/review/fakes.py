@@ -1,6 +1,6 @@
 """A code host in memory, people with accounts there, and a session with a pull request; the store is real."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,6 +77,8 @@ class FakeCodeHost:
     calls: list[str] = field(default_factory=list)
     ops: set[str] = field(default_factory=set)
     verdicts: list[ReviewVerdict] = field(default_factory=list)
+    then: Callable[[], None] | None = None
+    """What somebody does while an answer of ours is lost."""
 
     async def access(self, repository: str, *, write: bool) -> GitAccess:
         return GitAccess(f"https://github.test/{repository}.git", "x-access-token", "secret")
@@ -105,6 +107,8 @@ class FakeCodeHost:
         self, pull: PullRef, by: CodeAccount, *, sha: str, state: ReviewState, body: str, op: str
     ) -> None:
         if sha != self.now.head_sha:
+            if op in self.ops:
+                self._change(reviews=tuple(one for one in self.now.reviews if one.by_id != by.id))
             raise HeadMoved("moved", head=self.now.head_sha)
         if self._first(op, f"{state} by {by.login} at {sha[:7]}"):
             review = CodeReview(by.login, by.id, state, sha, writes=True)
@@ -161,6 +165,8 @@ class FakeCodeHost:
 
     def _trouble(self, *, late: bool) -> None:
         if self.errors and late is self.late:
+            if self.then is not None:
+                self.then()
             raise self.errors.pop(0)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.activities import AuthAsked, Author, ConfirmAsked, Denied, Notice, PullActed, PullShown
-from core.errors import HeadMoved, LinkLost, Refused, TryLater
+from core.errors import HeadMoved, LinkLost, Refused, Throttled, TryLater
 from core.events import Incoming, Said
 from core.ids import SessionId
 from core.intake import given_of
@@ -17,6 +17,7 @@ from core.mirror.clock import SystemClock
 from core.pulls import Check, CheckState, MergeState, Permission, PullAction, PullState, ReviewState
 from core.review import acting
 from core.review.acting import Acting
+from core.review.reviews import Reviews
 from core.review.watch import PullWatch
 from core.routing import Repository
 from core.session import TurnOpened
@@ -28,6 +29,7 @@ from tests.core.review.fakes import (
     HEAD,
     MAX,
     NEXT,
+    NOW,
     REF,
     THREAD,
     TURN,
@@ -57,12 +59,34 @@ class House:
     prompts: list[Incoming] = field(default_factory=list)
     wishes: int = 0
 
+    @property
+    def reviews(self) -> Reviews:
+        """As the turn and the edges have it, for words: it ships nothing and asks nobody."""
+        return Reviews(
+            shipper=None,  # type: ignore[arg-type]
+            watch=self.watch,
+            acting=self.acting,
+            pulls=self.desk.pulls,
+            sessions=self.desk.sessions,
+            repositories={},
+            guard=None,  # type: ignore[arg-type]
+            crediting=None,  # type: ignore[arg-type]
+        )
+
     async def wish(self, action: PullAction, by: Author = EVE, **more: object) -> None:
         """Somebody asks, and it is settled."""
         self.wishes += 1
         given = {"sha": HEAD, "thread": THREAD, **more}
         wish = Wish(by=by, action=action, **given)  # type: ignore[arg-type]
         await self.acting.want(self.desk.session, f"wish-{self.wishes}", wish)
+        await self.settled()
+
+    async def say(self, words: str, at: float, by: Author = EVE) -> None:
+        """Somebody writes it in the thread, at that moment."""
+        self.wishes += 1
+        said = Incoming(key=f"word-{self.wishes}", place=THREAD, event=Said(words, at=at), author=by)
+        session = (await self.desk.sessions.load(self.desk.session)).session
+        assert await self.reviews.take(self.desk.session, said, session)
         await self.settled()
 
     async def settled(self) -> None:
@@ -229,10 +253,125 @@ async def test_a_merge_is_confirmed_then_done_once(house: House) -> None:
     ]
 
 
-async def test_words_name_the_commit_by_its_first_characters(house: House) -> None:
+async def test_a_word_is_meant_for_the_head_that_people_saw_when_they_wrote_it(house: House) -> None:
+    house.desk.time[0] += 10
+    house.host.push(NEXT)
+    pull = await house.desk.pulls.of(house.desk.session)
+    assert pull is not None
+    await house.watch.look(pull)
+    for said_at, words in ((NOW + 5, "approve"), (NOW + 15, "approve abc1234"), (NOW + 15, "approve 0123456")):
+        await house.say(words, said_at)
+    assert house.host.calls == []
+    assert (
+        await house.told()
+        == ["Eve alone, pr.stale: The pull request moved to def5678 since this card. See the new card."] * 3
+    )
+    await house.say("approve def5678", NOW + 15)
+    assert house.host.calls == ["approved by eve at def5678"]
+
+
+async def test_a_name_that_two_commits_begin_with_names_neither(house: House) -> None:
+    house.host.push(HEAD[:-1] + "9")
+    pull = await house.desk.pulls.of(house.desk.session)
+    assert pull is not None
+    await house.watch.look(pull)
+    await house.say("approve abc1234", NOW + 5)
+    assert house.host.calls == []
+    assert (await house.told())[0].startswith("Eve alone, pr.stale")
+
+
+async def test_what_waits_for_a_link_ends_with_a_word_after_an_hour(house: House) -> None:
+    await house.wish(PullAction.APPROVE, by=MAX)
+    house.desk.time[0] += 3601
+    await house.acting.linked(EVE)
+    async with asyncio.timeout(PATIENCE_S):
+        while await house.desk.acts.held():  # noqa: ASYNC110 - the store has no event to wait for.
+            await asyncio.sleep(0)
+    assert (await house.told())[-1] == (
+        "Max alone, github.unlinked: You have not linked GitHub within an hour, so nothing was done. "
+        "Ask again, then link."
+    )
+    assert await house.results() == ["approve must link", "approve github.unlinked"]
+
+
+async def test_a_link_on_one_platform_lets_go_what_was_asked_for_on_another(house: House) -> None:
+    await house.wish(PullAction.APPROVE, by=MAX)
+    there = replace(MAX, surface="slack", id="T1/UMAX")
+    for person in (MAX, there):
+        house.accounts.link(person, MAXS)
+    house.host.may[9] = Permission.MAINTAIN
+    await house.acting.linked(there)
+    await house.settled()
+    assert (await house.told())[-1] == "Approved by Max at abc1234."
+
+
+async def test_who_has_to_link_again_is_told_again(house: House) -> None:
+    house.host.late = True
+    house.host.errors = [LinkLost("sign in to Acme's SSO", where="https://sso.test") for _ in range(2)]
+    await house.wish(PullAction.COMMENT, text="hm")
+    for _ in range(2):
+        await house.acting.linked(EVE)
+        await house.settled()
+    asked = [line for line in await house.told() if "any more" in line]
+    assert len(asked) == 2
+    assert await house.results() == ["comment must link", "comment must link", "comment done"]
+
+
+async def test_a_link_of_somebody_else_lets_nothing_go(house: House) -> None:
+    await house.wish(PullAction.APPROVE, by=MAX)
+    await house.acting.linked(EVE)
+    await house.settled()
+    assert await house.results() == ["approve must link"]
+
+
+async def test_whoever_unlinks_has_steered_all_the_same(house: House) -> None:
+    pull = await house.desk.pulls.of(house.desk.session)
+    assert pull is not None
+    await house.watch.look(pull)
+    house.accounts.known.clear()
+    house.host.now = replace(FACTS, reviews=(approval(ANNS),), updated_at="2026-11-21T12:00:00Z")
+    await house.watch.look(pull)
+    assert [verdict.passed for verdict in house.host.verdicts] == [None, False]
+
+
+async def test_a_merge_whose_answer_was_lost_is_told_as_done(house: House) -> None:
     house.host.now = replace(FACTS, reviews=(approval(EVES),))
-    await house.wish(PullAction.MERGE, sha="abc1234", sure=True)
+    house.host.errors, house.host.late = [TryLater("no answer", maybe_done=True)], True
+    await house.wish(PullAction.MERGE, sure=True)
+    assert (await house.told())[-1] == "Merged by Eve as squash."
+    assert await house.results() == ["merge done"]
     assert house.host.calls == ["merge by eve at abc1234 as squash"]
+
+
+async def test_an_approval_given_before_its_answer_was_lost_is_not_left_standing(house: House) -> None:
+    house.host.errors, house.host.late = [TryLater("no answer", maybe_done=True)], True
+    house.host.then = lambda: house.host.push(NEXT)
+    await house.wish(PullAction.APPROVE)
+    assert house.host.calls == ["approved by eve at abc1234"]
+    assert "nothing was done" in (await house.told())[-1]
+    assert house.host.now.reviews == ()
+
+
+async def test_what_somebody_wrote_is_given_back_when_it_could_not_be_sent(house: House) -> None:
+    house.host.push(NEXT)
+    await house.wish(PullAction.REQUEST_CHANGES, text="Rename it, please.")
+    assert (await house.told())[-1].endswith("\n\n> Rename it, please.")
+
+
+async def test_a_long_pause_is_told_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    naps: list[float] = []
+
+    async def nap(pause_s: float) -> None:
+        naps.append(pause_s)
+
+    monkeypatch.setattr(acting, "_pause", nap)
+    house.host.errors = [Throttled("slower", retry_after_s=3600)]
+    await house.wish(PullAction.APPROVE)
+    assert naps == [3600]
+    assert await house.told() == [
+        "Eve alone, github.down: GitHub asks me to wait for 60 min; then I go on.",
+        "Approved by Eve at abc1234.",
+    ]
 
 
 async def test_without_an_approval_by_others_nothing_is_merged(house: House) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.activities import (
+    Answered,
     Author,
     Entry,
     IssueLinked,
@@ -16,14 +17,25 @@ from core.activities import (
     Plan,
     PlanStep,
     Prompt,
+    PullShown,
     Response,
     StepStatus,
     TurnStarted,
 )
-from core.ids import EntryKey, TurnId
+from core.ids import ElicitationId, EntryKey, TurnId
 from core.pulls import CodeReview, MergeMethod, PullAction, ReviewState
-from core.review.words import CRITERIA, acted, defanged, description, fix_prompt, news, steering, title
-from tests.core.review.fakes import ANN, EVE, FACTS, HEAD, NEXT, account, approval
+from core.review.words import (
+    CHECKS,
+    CRITERIA,
+    acted,
+    defanged,
+    description,
+    fix_prompt,
+    news,
+    steering,
+    title,
+)
+from tests.core.review.fakes import ANN, EVE, FACTS, HEAD, MAX, NEXT, account, approval
 
 ISSUE = IssueLinked(identifier="ENG-1", title="Search is broken", url="https://linear.test/ENG-1")
 BOT = Author("github", "9", "reviewer")
@@ -52,7 +64,7 @@ def test_the_description_closes_its_own_issue_and_says_who_asked() -> None:
         "Fixes ENG-1\n\n"
         "Fixed. Closes OPS‑1 and ENG-1, thanks @​torvalds  x\n\n"
         "### Plan\n\n- [x] Reproduce\n- [ ] Tell OPS‑9\n\n"
-        "---\nAsked for by Ann in Slack · steered by Eve · [ENG-1](https://linear.test/ENG-1)"
+        "---\nAsked for by Ann in Slack · steered by Eve, reviewer · [ENG-1](https://linear.test/ENG-1)"
     )
 
 
@@ -68,10 +80,14 @@ def test_the_title_names_the_issue_first() -> None:
     assert title(named) == "ENG-1: Fix OPS‑7 and more"
 
 
-def test_who_reviews_at_the_code_host_has_not_steered() -> None:
-    who = steering(STORY)
+def test_prompts_from_anywhere_and_answers_steer_and_checks_do_not() -> None:
+    checks = Prompt(author=CHECKS, body="fix the build")
+    answered = Answered(elicitation=ElicitationId("q"), by=MAX, answer="Archived")
+    card = PullShown(card="c", facts=FACTS, steered=(5, 7))
+    who = steering(log_of(*(one.entry for one in STORY), checks, answered, card))
     assert who.requester == ANN
-    assert who.names == ("Ann", "Eve")
+    assert who.names == ("Ann", "Eve", "reviewer", "Max")
+    assert who.accounts == {5, 7}
 
 
 @given(st.text(alphabet="ENGOPS-0123456789 fixes\n@<!->[]()", max_size=80))

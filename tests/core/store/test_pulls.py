@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from core.activities import Notice, PullActed, PullShown
 from core.ids import TurnId
-from core.pulls import PullAction
+from core.pulls import PullAction, PullRef
 from core.store.acts import Record, Wish, broken
 from core.store.tables import audit
-from tests.core.review.fakes import ANN, EVE, FACTS, HEAD, NEXT, NOW, REF, THREAD, TURN, Desk, appended, desk
+from tests.core.review.fakes import EVE, FACTS, HEAD, NEXT, NOW, REF, THREAD, TURN, Desk, appended, desk
 
 WISH = Wish(by=EVE, action=PullAction.APPROVE, sha=HEAD, thread=THREAD)
 
@@ -158,17 +158,40 @@ async def test_two_clicks_at_once_are_one_deed_and_a_refused_one_may_be_wished_a
     assert await house.acts.begin(second, "approve")
 
 
-async def test_what_is_held_for_a_person_goes_on_for_them_alone_and_for_an_hour(house: Desk) -> None:
-    await house.acts.want(house.session, "a", WISH)
-    (act,) = await house.acts.due()
-    await house.acts.hold(act, record={"result": "must link"}, tell=[])
-    assert not await house.acts.release(ANN.surface, ANN.id)
+async def test_what_is_held_for_a_person_waits_for_an_hour_and_goes_on_or_ends(house: Desk) -> None:
+    for key in ("a", "b"):
+        await house.acts.want(house.session, key, WISH)
+    for act in await house.acts.due():
+        await house.acts.hold(act, record={"result": "must link"}, tell=[])
     assert await house.acts.due() == []
-    assert await house.acts.release(EVE.surface, EVE.id)
+    first, second = await house.acts.held()
+    assert (first.act.id, first.left_s) == ("a", 3600)
+    await house.acts.release([first.act])
     assert [one.id for one in await house.acts.due()] == ["a"]
-    await house.acts.hold(act, record={}, tell=[])
-    house.time[0] += 3601
-    assert not await house.acts.release(EVE.surface, EVE.id)
+    await house.acts.settle(second.act, done=False, record={"result": "not linked"}, tell=[])
+    assert await house.acts.held() == []
+
+
+async def test_which_heads_people_could_see_and_when(house: Desk) -> None:
+    await opened(house)
+    await show(house)
+    house.time[0] += 10
+    await show(house, head_sha=NEXT, updated_at="2026-11-21T11:00:00Z")
+    assert await house.pulls.heads(house.session, until=NOW - 1) == []
+    assert await house.pulls.heads(house.session, until=NOW + 9) == [HEAD]
+    assert await house.pulls.heads(house.session, until=NOW + 10) == [NEXT, HEAD]
+
+
+async def test_a_renamed_repository_is_found_under_both_names_and_keeps_ours(house: Desk) -> None:
+    await opened(house)
+    renamed = PullRef("acme/store", 87)
+    await show(house, ref=renamed)
+    pull = await house.pulls.by_ref("Acme/Store", 87)
+    assert pull is not None
+    assert (pull.repository, pull.ref) == ("acme/shop", renamed)
+    assert await house.pulls.by_ref("acme/shop", 87) == pull
+    assert await house.pulls.hint("acme/store", numbers=[87])
+    assert not await house.pulls.hint("acme/other", numbers=[87])
 
 
 async def chain(house: Desk, length: int = 6) -> list[Record]:
