@@ -61,7 +61,7 @@ class Demo:
         here.mention("Ann", "search ignores archived projects even with the toggle on, fix it", root)
         await self._happens(lambda: self._shows(root, "ENG-") and self._holds(), "the agent works")
         here.say("Bob", "don't touch ranking", root)
-        await self._happens(lambda: self._prompts(root) == 2, "the follow-up reached the agent")
+        await self._happens(lambda: self._taken_in(root) == 2, "the follow-up reached the agent")
         followed = await self._followed(root) if self._there else None
         self._stage.model.release("fix")
         await self._happens(lambda: self._ended(here, root) == 1, "the first turn ends")
@@ -74,10 +74,10 @@ class Demo:
         await self._happens(lambda: self._ended(here, root) == 2, "the second turn ends")
         asked = 2 if followed else 3
         await self._happens(lambda: self._prompts(root) == asked, "every message has its mark")
-        session = self._gathered(root, began, before, followed)
         review = Review(self._stage, here, root, self._happens)
         pull = await review.merged()
         await self._happens(lambda: self._linear_says("Merged by Eve"), "Linear says so, too")
+        session = self._gathered(root, began, before, followed)
         session["pull"] = {"number": pull.number, "title": pull.title, "story": review.story}
         session["acts"] = self._stage.github.acts()
         return session
@@ -101,6 +101,7 @@ class Demo:
         await self._happens(lambda: self._shows(root, "Running"), "the agent works")
         here.say("Bob", "stop", root)
         await self._happens(lambda: self._ended(here, root) == 1, "the turn ends")
+        await self._happens(lambda: self._prompts(root) == 2, "both messages have their mark")
         return self._gathered(root, began, before)
 
     async def _happens(self, condition: Any, what: str) -> None:
@@ -117,8 +118,13 @@ class Demo:
     def _ours(self, side: Side, root: str) -> list[str]:
         return [one["text"] for one in side.thread(root) if one["author"] == BOT]
 
-    def _prompts(self, root: str) -> int:
+    def _taken_in(self, root: str) -> int:
         marks = ("envelope", "checkmark", "check_mark")
+        thread = self._here.thread(root)
+        return sum(any(mark in name for name in one["reactions"] for mark in marks) for one in thread)
+
+    def _prompts(self, root: str) -> int:
+        marks = ("checkmark", "check_mark")
         thread = self._here.thread(root)
         return sum(any(mark in name for name in one["reactions"] for mark in marks) for one in thread)
 

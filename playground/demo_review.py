@@ -14,7 +14,7 @@ from playground.story import plain
 RULES = {"reviews": 1, "checks": {"independent-review": 4242}}
 """Of the repository: one approval, and the app's own check, so that nobody who steered decides alone."""
 
-PEOPLE = {"ann": "write", "bob": "write", "eve": "write", "max": "read"}
+PEOPLE = {"ann": "write", "bob": "write", "eve": "write", "max": "read", "zoe": "write"}
 
 Happens = Callable[[Callable[[], Any], str], Coroutine[Any, Any, None]]
 
@@ -68,9 +68,9 @@ class Review:
         approved = "Approved by Eve"
         await self._asks("Eve", "approve", lambda: self._shows(approved), "a reviewer approves", links=True)
         before = pull.head_sha
-        await self._stage.github.push(self._home, pull.branch, "eve", {"NOTES.md": "One more thing.\n"})
+        await self._stage.github.push(self._home, pull.branch, "zoe", {"NOTES.md": "One more thing.\n"})
         await self._happens(lambda: self._shows(pull.head_sha[:7]), "a push makes the card stale")
-        self.story.append(f"Eve pushes at github.com: {before[:7]} -> {pull.head_sha[:7]}")
+        self.story.append(f"Zoe pushes at github.com: {before[:7]} -> {pull.head_sha[:7]}")
         await self._asks("Eve", "approve", lambda: self._is_green(pull), "she approves what is there now")
         word = f"merge {pull.head_sha[:7]}"
         await self._asks("Eve", "merge", lambda: self._told("Eve", word), "a merge is confirmed")

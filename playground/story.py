@@ -17,6 +17,13 @@ _FOR_US = re.compile(
     r"stop|follow \w+-\d+|approve|ready|merge( \w+)?|update branch|fix it|(request changes|comment): .*",
     re.IGNORECASE,
 )
+_SIGNS = {
+    "whitecheckmark": "✅",
+    "whiteheavycheckmark": "✅",
+    "eyes": "👀",
+    "hourglass": "⏳",
+    "envelope": "📨",
+}
 _PULL = re.compile(
     r"\[?[\w.-]+/[\w.-]+ #\d+ · |(Approved|Merged|Closed|Marked ready for review) by "
     r"|\w+ (asked for changes|asked to merge it|merged|commented)|The pull request moved to "
@@ -128,10 +135,15 @@ def told_in_chat(chat: Sequence[Message]) -> list[str]:
     """The thread, a line each, with what reactions say."""
     lines = []
     for one in chat:
-        reactions = " ".join(f":{name}:" for name in one["reactions"])
+        reactions = " ".join(_sign(name) for name in one["reactions"])
         edited = f" (edited {one['edited']}x)" if one["edited"] else ""
         lines.append(f"{one['author']}  {plain(one['text'])} {reactions}{edited}".rstrip())
     return lines
+
+
+def _sign(reaction: str) -> str:
+    """The emoji; Teams puts its code point before its name."""
+    return next((sign for word, sign in _SIGNS.items() if word in reaction.replace("_", "")), f":{reaction}:")
 
 
 def side_by_side(left: Sequence[str], right: Sequence[str], *, titles: tuple[str, str]) -> str:
