@@ -14,6 +14,7 @@ PACKAGES = [
     HERE / "linear" / "sdk",
     HERE / "bots" / "teams" / "schema",
     HERE / "github" / "examples",
+    HERE / "github" / "prism",
 ]
 
 
