@@ -1,24 +1,22 @@
-"""The git half of the GitHub stand-in: bare repositories, and `git http-backend` in front of them."""
+"""The git half of the GitHub stand-in: what it does in its bare repositories, with real git."""
 
 import asyncio
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiohttp import web
-
-_IDENTITY = {"GIT_AUTHOR_NAME": "GitHub", "GIT_AUTHOR_EMAIL": "noreply@github.test"}
-_IDENTITY |= {"GIT_COMMITTER_NAME": "GitHub", "GIT_COMMITTER_EMAIL": "noreply@github.test"}
-_ALONE = {
+ALONE = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
-_UPDATE = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) (refs/[^\0\n]+)")
-ZERO = "0" * 40
+"""Settings of the machine count for nothing."""
+
+_IDENTITY = {"GIT_AUTHOR_NAME": "GitHub", "GIT_AUTHOR_EMAIL": "noreply@github.test"}
+_IDENTITY |= {"GIT_COMMITTER_NAME": "GitHub", "GIT_COMMITTER_EMAIL": "noreply@github.test"}
+_WHOSE = "%an%x00%ae%x00%aI%x00%B"
 
 
 class GitFailed(Exception):
@@ -29,7 +27,13 @@ class GitFailed(Exception):
         self.code = code
 
 
-async def run(folder: Path, *arguments: str, stdin: bytes = b"", ok: tuple[int, ...] = (0,)) -> str:
+async def run(
+    folder: Path,
+    *arguments: str,
+    stdin: bytes = b"",
+    ok: tuple[int, ...] = (0,),
+    more: Mapping[str, str] | None = None,
+) -> str:
     """What `git ARGUMENTS` prints in a bare repository, without the last newline."""
     process = await asyncio.create_subprocess_exec(
         "git",
@@ -39,12 +43,17 @@ async def run(folder: Path, *arguments: str, stdin: bytes = b"", ok: tuple[int, 
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], **_ALONE, **_IDENTITY},
+        env={"PATH": os.environ["PATH"], **ALONE, **_IDENTITY, **(more or {})},
     )
     out, err = await process.communicate(stdin)
     if process.returncode not in ok:
         raise GitFailed(err.decode(errors="replace").strip() or "git failed", process.returncode or 1)
     return out.decode(errors="replace").removesuffix("\n")
+
+
+async def clone(source: Path, bare: Path) -> None:
+    """Copy a repository into a new bare one."""
+    await run(bare, "clone", "--quiet", "--bare", str(source), str(bare))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +88,31 @@ async def change_of(folder: Path, base: str, head: str) -> Change:
     return Change(tuple(files))
 
 
+async def commits_of(folder: Path, base: str, head: str) -> list[str]:
+    """The commits of `head` that `base` lacks, oldest first; without merges."""
+    between = f"{base}..{head}"
+    return (await run(folder, "rev-list", "--reverse", "--topo-order", "--no-merges", between)).split()
+
+
+async def has(folder: Path, base: str, head: str, sha: str) -> bool:
+    """Whether a commit is one of those that `head` has and `base` lacks."""
+    return sha in (await run(folder, "rev-list", f"{base}..{head}")).split()
+
+
 async def conflicts(folder: Path, base: str, head: str) -> bool:
     """Whether the two do not merge by themselves."""
+    return await _merged(folder, base, head) is None
+
+
+async def _merged(folder: Path, ours: str, theirs: str) -> str | None:
+    """The tree of the two together; None if they do not merge by themselves."""
     try:
-        await run(folder, "merge-tree", "--write-tree", "--no-messages", base, head)
+        found = await run(folder, "merge-tree", "--write-tree", "--no-messages", ours, theirs)
     except GitFailed as error:
         if error.code == 1:
-            return True
+            return None
         raise
-    return False
+    return found.splitlines()[0]
 
 
 async def is_behind(folder: Path, base: str, head: str) -> bool:
@@ -95,20 +120,45 @@ async def is_behind(folder: Path, base: str, head: str) -> bool:
     return await run(folder, "rev-list", "--count", f"{head}..{base}") != "0"
 
 
-async def merge(folder: Path, base: str, head: str, *, method: str, message: str) -> str:
-    """Bring `head` into the branch `base` as GitHub does; the new commit."""
+async def merge(folder: Path, base: str, head: str, *, method: str, message: str) -> str | None:
+    """Bring `head` into the branch `base` as GitHub does; the new commit, None if it does not go."""
     old = await run(folder, "rev-parse", f"refs/heads/{base}")
-    tree = (await run(folder, "merge-tree", "--write-tree", "--no-messages", old, head)).splitlines()[0]
-    parents = ["-p", old] + (["-p", head] if method == "merge" else [])
-    new = await run(folder, "commit-tree", tree, *parents, stdin=message.encode())
-    await run(folder, "update-ref", f"refs/heads/{base}", new, old)
-    return new
+    if method == "rebase":
+        new = await _replayed(folder, old, head)
+    else:
+        parents = ["-p", old] + (["-p", head] if method == "merge" else [])
+        tree = await _merged(folder, old, head)
+        new = tree and await run(folder, "commit-tree", tree, *parents, stdin=message.encode())
+    if new:
+        await run(folder, "update-ref", f"refs/heads/{base}", new, old)
+    return new or None
 
 
-async def update(folder: Path, branch: str, base: str) -> str:
-    """Merge `base` into `branch`; its new head."""
-    old, onto = await run(folder, "rev-parse", f"refs/heads/{branch}"), await run(folder, "rev-parse", base)
-    tree = (await run(folder, "merge-tree", "--write-tree", "--no-messages", old, onto)).splitlines()[0]
+async def _replayed(folder: Path, onto: str, head: str) -> str | None:
+    """Each commit of `head` once more on top of `onto`, by the same people."""
+    for sha in await commits_of(folder, onto, head):
+        author, email, at, message = (
+            await run(folder, "show", "--no-patch", f"--format={_WHOSE}", sha)
+        ).split("\0", 3)
+        # With the parent of the commit below it, merging brings in that one commit alone.
+        side = await run(folder, "commit-tree", f"{onto}^{{tree}}", "-p", f"{sha}^", stdin=b"onto")
+        tree = await _merged(folder, side, sha)
+        if tree is None:
+            return None
+        if tree == await run(folder, "rev-parse", f"{onto}^{{tree}}"):
+            continue
+        whose = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": at}
+        onto = await run(folder, "commit-tree", tree, "-p", onto, stdin=message.encode(), more=whose)
+    return onto
+
+
+async def update(folder: Path, branch: str, base: str) -> str | None:
+    """Merge `base` into `branch`; its new head, None if it does not go."""
+    old = await run(folder, "rev-parse", f"refs/heads/{branch}")
+    onto = await run(folder, "rev-parse", f"refs/heads/{base}")
+    tree = await _merged(folder, old, onto)
+    if tree is None:
+        return None
     text = f"Merge branch '{base}' into {branch}".encode()
     new = await run(folder, "commit-tree", tree, "-p", old, "-p", onto, stdin=text)
     await run(folder, "update-ref", f"refs/heads/{branch}", new, old)
@@ -119,85 +169,16 @@ async def commit(folder: Path, branch: str, files: Mapping[str, str], message: s
     """Commit whole files on a branch, which is made from the default one if it is not there."""
     old = await head_of(folder, branch) or await run(folder, "rev-parse", "HEAD")
     index = folder / f"index.{os.urandom(8).hex()}"
-    environment = {"GIT_INDEX_FILE": str(index)}
+    apart = {"GIT_INDEX_FILE": str(index)}
     try:
-        await _with(folder, environment, "read-tree", old)
+        await run(folder, "read-tree", old, more=apart)
         for path, text in files.items():
             blob = await run(folder, "hash-object", "-w", "--stdin", stdin=text.encode())
-            await _with(folder, environment, "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}")
-        tree = await _with(folder, environment, "write-tree")
+            entry = f"100644,{blob},{path}"
+            await run(folder, "update-index", "--add", "--cacheinfo", entry, more=apart)
+        tree = await run(folder, "write-tree", more=apart)
     finally:
         index.unlink(missing_ok=True)
     new = await run(folder, "commit-tree", tree, "-p", old, stdin=message.encode())
     await run(folder, "update-ref", f"refs/heads/{branch}", new)
     return new
-
-
-async def _with(folder: Path, environment: Mapping[str, str], *arguments: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        "git",
-        "--git-dir",
-        str(folder),
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={"PATH": os.environ["PATH"], **_ALONE, **_IDENTITY, **environment},
-    )
-    out, err = await process.communicate()
-    if process.returncode != 0:
-        raise GitFailed(err.decode(errors="replace").strip(), process.returncode or 1)
-    return out.decode().removesuffix("\n")
-
-
-def pushed(body: bytes) -> list[tuple[str, str, str]]:
-    """The updates that a push asks for: (old, new, ref) each."""
-    head, _, _ = body.partition(b"PACK")
-    return [(old.decode(), new.decode(), ref.decode()) for old, new, ref in _UPDATE.findall(head)]
-
-
-async def serve(request: web.Request, root: Path, path: str, body: bytes) -> web.Response:
-    """Answer a smart HTTP request from the repository below `root`; who asks was checked before."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        **_ALONE,
-        "GIT_PROJECT_ROOT": str(root),
-        "GIT_HTTP_EXPORT_ALL": "1",
-        "PATH_INFO": path,
-        "QUERY_STRING": request.query_string,
-        "REQUEST_METHOD": request.method,
-        "CONTENT_TYPE": request.headers.get("Content-Type", ""),
-        "REMOTE_USER": "somebody",
-        "REMOTE_ADDR": "127.0.0.1",
-        # aiohttp has unpacked the body.
-        "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
-    }
-    process = await asyncio.create_subprocess_exec(
-        "git",
-        "http-backend",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env=environment,
-    )
-    out, _ = await process.communicate(body)
-    head, _, content = out.partition(b"\r\n\r\n")
-    status, headers = 200, dict[str, str]()
-    for line in head.decode().split("\r\n"):
-        name, _, value = line.partition(": ")
-        if name.lower() == "status":
-            status = int(value.split()[0])
-        elif name:
-            headers[name] = value
-    return web.Response(status=status, headers=headers, body=content)
-
-
-def refuse_push(updates: list[tuple[str, str, str]], why: str) -> bytes:
-    """A report-status answer in which every update was refused by a hook, with words on stderr."""
-    lines = [b"unpack ok\n"] + [f"ng {ref} {why.splitlines()[0]}\n".encode() for _, _, ref in updates]
-    report = b"".join(_packet(line) for line in lines) + b"0000"
-    words = "".join(f"{line}\n" for line in why.splitlines()).encode()
-    return _packet(b"\2" + words) + _packet(b"\1" + report) + b"0000"
-
-
-def _packet(data: bytes) -> bytes:
-    return f"{len(data) + 4:04x}".encode() + data

@@ -1,20 +1,55 @@
 """GraphQL of the GitHub stand-in: what a card asks about a pull request, and the mutations REST lacks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from graphql import GraphQLError, GraphQLSchema, build_schema, graphql
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    build_schema,
+    graphql,
+    parse,
+)
 
-from playground import github_git as git
 from playground import github_rules as rules
+from playground.github_rights import Refused, demand_permission, demand_person, demand_right, sees
 from playground.github_state import Account, CheckRun, Pull, Repository, Review, stamp
 from playground.github_tokens import Credential
-from playground.github_world import Forge, Refused
+from playground.github_views import slug_of
+from playground.github_world import Forge
 
 SCHEMA = Path(__file__).with_name("github.graphql")
 
 Json = dict[str, Any]
+
+
+@cache
+def schema() -> GraphQLSchema:
+    return build_schema(SCHEMA.read_text("utf-8"))
+
+
+def described(document: str) -> tuple[str, tuple[str, ...]]:
+    """The name of a document's first operation, and the mutations that it makes."""
+    try:
+        parsed = parse(document)
+    except GraphQLError:
+        return "", ()
+    found = [one for one in parsed.definitions if isinstance(one, OperationDefinitionNode)]
+    name = found[0].name.value if found and found[0].name else ""
+    deeds = (
+        field.name.value
+        for one in found
+        if one.operation is OperationType.MUTATION
+        for field in one.selection_set.selections
+        if isinstance(field, FieldNode)
+    )
+    return name, tuple(deeds)
 
 
 class Endpoint:
@@ -22,27 +57,38 @@ class Endpoint:
 
     def __init__(self, forge: Forge) -> None:
         self._forge = forge
-        self._schema: GraphQLSchema = build_schema(SCHEMA.read_text("utf-8"))
 
     async def answer(self, document: str, variables: Mapping[str, Any], who: Credential) -> Json:
         """`{"data": ..., "errors": [...]}` for who asks."""
         root = Root(self._forge, who)
-        done = await graphql(self._schema, document, root_value=root, variable_values=dict(variables))
+        done = await graphql(schema(), document, root_value=root, variable_values=dict(variables))
         answer: Json = {"data": done.data}
         if done.errors:
-            answer["errors"] = [
-                {
-                    "type": (error.extensions or {}).get("type", "UNPROCESSABLE"),
-                    "path": error.path,
-                    "message": error.message,
-                }
-                for error in done.errors
-            ]
+            answer["errors"] = [_told(error) for error in done.errors]
         return answer
+
+
+def _told(error: GraphQLError) -> Json:
+    """A refusal has a type; what the schema does not take has a code instead."""
+    if error.original_error is not None and not isinstance(error.original_error, GraphQLError):
+        raise error.original_error
+    if kind := (error.extensions or {}).get("type"):
+        return {"type": kind, "path": error.path, "message": error.message}
+    return {"extensions": {"code": "invalidDocument"}, "message": error.message}
 
 
 def _not_found(what: str) -> GraphQLError:
     return GraphQLError(f"Could not resolve to a {what}.", extensions={"type": "NOT_FOUND"})
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """GitHub's refusals in the words of GraphQL."""
+    try:
+        yield
+    except Refused as refused:
+        kind = "FORBIDDEN" if refused.status == 403 else "UNPROCESSABLE"
+        raise GraphQLError(str(refused), extensions={"type": kind}) from refused
 
 
 class Root:
@@ -52,101 +98,85 @@ class Root:
         self._forge = forge
         self._who = who
 
-    def viewer(self, _: Any) -> Json:
-        return actor(self._who.account)
-
-    async def repository(self, _: Any, *, owner: str, name: str, **__: Any) -> Json:
-        world = self._forge.world
-        home = world.repository(f"{owner}/{name}") or world.moved(f"{owner}/{name}")
-        if home is None or not self._sees(home):
-            raise _not_found(f"Repository with the name '{owner}/{name}'")
-        return repository(self._forge, home, self._who.account)
-
-    def _sees(self, home: Repository) -> bool:
-        if self._who.kind == "installation":
-            return self._who.repositories is None or home.id in self._who.repositories
-        return home.permission(self._who.account) != "none"
+    async def repository(self, _: Any, *, owner: str, name: str, followRenames: bool | None = None) -> Json:
+        world, full_name = self._forge.world, f"{owner}/{name}"
+        home = world.repository(full_name)
+        if home is None and followRenames is not False:
+            home = world.moved(full_name)
+        if home is None or not sees(self._who, home):
+            raise _not_found(f"Repository with the name '{full_name}'")
+        return repository(self._forge, home)
 
     def _pull(self, node: str) -> tuple[Repository, Pull]:
         for home in self._forge.world.repositories:
             for one in home.pulls.values():
-                if one.node_id == node and self._sees(home):
+                if one.node_id == node and sees(self._who, home):
                     return home, one
-        raise _not_found("node with the global id")
+        raise _not_found(f"node with the global id of '{node}'")
 
-    def _acting(self, home: Repository) -> Account:
-        """Only people act here, and only those who may push."""
-        if self._who.kind not in ("user", "personal"):
-            raise GraphQLError("Resource not accessible by integration", extensions={"type": "FORBIDDEN"})
-        if not home.writes(self._who.account):
-            raise GraphQLError("You do not have permission.", extensions={"type": "FORBIDDEN"})
+    def _acting(self, home: Repository, right: str, *, or_is: Account | None = None) -> Account:
+        """Who acts: those who may push, or who is named; of apps, none but the named."""
+        with _refusing():
+            demand_right(self._forge.app, self._who, right, "write")
+            if self._who.account is not or_is:
+                demand_person(self._who)
+            demand_permission(self._who, home, "write", or_is=or_is)
         return self._who.account
 
     async def _changed(self, home: Repository, one: Pull) -> Json:
-        return {"pullRequest": await pull(self._forge, home, one, self._who.account)}
+        return {"pullRequest": await pull(self._forge, home, one)}
 
     async def markPullRequestReadyForReview(self, _: Any, *, input: Json) -> Json:
         home, one = self._pull(input["pullRequestId"])
-        account = self._who.account
-        if account.id != one.author.id:
-            account = self._acting(home)
-        self._forge.ready(home, one, account, is_draft=False)
+        by = self._acting(home, "pull_requests", or_is=one.author)
+        self._forge.ready(home, one, by, is_draft=False)
+        await self._forge.settle(home, one)
         return await self._changed(home, one)
 
     async def convertPullRequestToDraft(self, _: Any, *, input: Json) -> Json:
         home, one = self._pull(input["pullRequestId"])
-        self._forge.ready(home, one, self._acting(home), is_draft=True)
+        by = self._acting(home, "pull_requests", or_is=one.author)
+        self._forge.ready(home, one, by, is_draft=True)
         return await self._changed(home, one)
 
     async def enablePullRequestAutoMerge(self, _: Any, *, input: Json) -> Json:
         home, one = self._pull(input["pullRequestId"])
-        method = input.get("mergeMethod") or "MERGE"
-        await self._try(
-            self._forge.auto_merge(
-                home, one, self._acting(home), sha=input.get("expectedHeadOid"), method=method
-            )
-        )
+        by, sha = self._acting(home, "contents"), input.get("expectedHeadOid")
+        with _refusing():
+            await self._forge.auto_merge(home, one, by, sha=sha, method=input.get("mergeMethod") or "MERGE")
         return await self._changed(home, one)
 
     async def disablePullRequestAutoMerge(self, _: Any, *, input: Json) -> Json:
         home, one = self._pull(input["pullRequestId"])
-        self._acting(home)
-        one.auto_merge = None
+        self._forge.end_auto_merge(home, one, self._acting(home, "contents"))
         return await self._changed(home, one)
 
     async def enqueuePullRequest(self, _: Any, *, input: Json) -> Json:
         home, one = self._pull(input["pullRequestId"])
-        by = self._acting(home)
-        await self._try(self._forge.enqueue(home, one, by, sha=input.get("expectedHeadOid")))
+        by = self._acting(home, "contents")
+        with _refusing():
+            await self._forge.enqueue(home, one, by, sha=input.get("expectedHeadOid"))
         return {"mergeQueueEntry": queue_entry(home, one)}
 
     async def dequeuePullRequest(self, _: Any, *, input: Json) -> Json:
         home, one = self._pull(input["id"])
-        self._acting(home)
-        one.is_queued = False
+        self._forge.dequeue(home, one, self._acting(home, "contents"))
         return {"mergeQueueEntry": None}
-
-    async def _try(self, deed: Any) -> None:
-        try:
-            await deed
-        except Refused as refused:
-            raise GraphQLError(str(refused), extensions={"type": "UNPROCESSABLE"}) from refused
 
 
 def actor(one: Account) -> Json:
     kind = "Bot" if one.type == "Bot" else "User"
-    return {"__typename": kind, "login": one.login, "databaseId": one.id, "name": one.name}
+    return {"__typename": kind, "login": one.login, "databaseId": one.id}
 
 
-def repository(forge: Forge, home: Repository, viewer: Account) -> Json:
+def repository(forge: Forge, home: Repository) -> Json:
     async def pull_request(_: Any, *, number: int) -> Json:
         one = home.pulls.get(number)
         if one is None:
             raise _not_found(f"PullRequest with the number of {number}")
-        return await pull(forge, home, one, viewer)
+        return await pull(forge, home, one)
 
     return {
-        "id": f"R_{home.id}",
         "databaseId": home.id,
         "nameWithOwner": home.full_name,
         "isArchived": False,
@@ -159,11 +189,9 @@ def repository(forge: Forge, home: Repository, viewer: Account) -> Json:
     }
 
 
-async def pull(forge: Forge, home: Repository, one: Pull, viewer: Account) -> Json:
+async def pull(forge: Forge, home: Repository, one: Pull) -> Json:
     """Everything about a pull request that our schema names."""
-    change = await git.change_of(home.folder, one.merging.get("base", one.base), one.head_sha)
-    if one.is_merged:  # Since then, the base holds it.
-        change = await git.change_of(home.folder, f"{one.merge_sha}^", one.head_sha)
+    change = await forge.change(home, one)
     reviews = list(rules.latest(one).values())
     opinions = [each for each in rules.opinions(one).values() if home.writes(each.by)]
     method = one.auto_merge[1] if one.auto_merge else ""
@@ -179,19 +207,19 @@ async def pull(forge: Forge, home: Repository, one: Pull, viewer: Account) -> Js
         "state": "MERGED" if one.is_merged else one.state.upper(),
         "merged": one.is_merged,
         "mergedAt": stamp(one.merged_at) if one.merged_at else None,
-        "closedAt": stamp(one.updated_at) if one.state == "closed" else None,
+        "closedAt": stamp(one.closed_at) if one.closed_at else None,
         "updatedAt": stamp(one.updated_at),
         "headRefName": one.branch,
         "headRefOid": one.head_sha,
         "baseRefName": one.base,
-        "baseRefOid": await git.head_of(home.folder, one.base),
+        "baseRefOid": one.base_sha,
         "additions": change.additions,
         "deletions": change.deletions,
         "changedFiles": len(change.files),
         "files": {"nodes": [{"path": path} for path, _, _ in change.files[:100]]},
         "reviewDecision": rules.decision(home, one),
         "isInMergeQueue": one.is_queued,
-        "isMergeQueueEnabled": home.rules.has_queue,
+        "isMergeQueueEnabled": home.rules_of(one).has_queue,
         "mergeQueueEntry": queue_entry(home, one),
         "autoMergeRequest": (
             {"mergeMethod": method.upper(), "enabledBy": actor(one.auto_merge[0])} if one.auto_merge else None
@@ -199,8 +227,6 @@ async def pull(forge: Forge, home: Repository, one: Pull, viewer: Account) -> Js
         "author": actor(one.author),
         "mergedBy": actor(one.merged_by) if one.merged_by else None,
         "mergeCommit": {"oid": one.merge_sha} if one.merge_sha else None,
-        "viewerDidAuthor": viewer.id == one.author.id,
-        "viewerCanMergeAsAdmin": home.permission(viewer) == "admin",
         "latestOpinionatedReviews": {"nodes": [review(each) for each in opinions]},
         "latestReviews": {"nodes": [review(each) for each in reviews]},
         "reviewRequests": {
@@ -224,7 +250,6 @@ def review(one: Review) -> Json:
         "authorCanPushToRepository": one.may_push,
         "author": actor(one.by),
         "commit": {"oid": one.sha},
-        "body": one.body,
     }
 
 
@@ -238,11 +263,11 @@ def queue_entry(home: Repository, one: Pull) -> Json | None:
 
 def checks(forge: Forge, home: Repository, one: Pull) -> Json | None:
     runs = rules.newest_checks(home, one.head_sha)
-    required = home.rules.checks
+    required = home.rules_of(one).checks
 
     def context(run: CheckRun) -> Json:
         needed = run.name in required and required[run.name] in (None, run.app_id)
-        slug = forge.app.slug if run.app_id == forge.app.id else "ci"
+        slug = slug_of(run.app_id, forge.app)
         return {
             "__typename": "CheckRun",
             "databaseId": run.id,
@@ -271,7 +296,7 @@ def checks(forge: Forge, home: Repository, one: Pull) -> Json | None:
     if not nodes:
         return None
     page = {"hasPreviousPage": False, "startCursor": None}
-    missing = list(rules.missing_checks(home, one.head_sha))
+    missing = list(rules.missing_checks(home, one))
     state = rules.rollup(runs) or "PENDING"
     return {
         "state": "PENDING" if missing and state == "SUCCESS" else state,

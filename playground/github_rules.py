@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from playground.github_state import Account, CheckRun, Pull, Repository, Review
+from playground.github_state import Account, CheckRun, Pull, Repository, Review, Rules
 
 RED = frozenset({"failure", "timed_out", "cancelled", "action_required", "startup_failure", "stale"})
 
@@ -17,13 +17,19 @@ def opinions(pull: Pull) -> dict[int, Review]:
 
 
 def latest(pull: Pull) -> dict[int, Review]:
-    """The newest review of each person."""
-    return {review.by.id: review for review in pull.reviews}
+    """The newest review of each person that was handed in."""
+    return {review.by.id: review for review in pull.reviews if review.state != "PENDING"}
+
+
+def pending(pull: Pull, by: Account) -> Review | None:
+    """What somebody has begun to review; only they see it."""
+    return next((one for one in pull.reviews if one.state == "PENDING" and one.by is by), None)
 
 
 def approvals(repository: Repository, pull: Pull) -> list[Review]:
     """Those that count for the branch's rules."""
     pusher = repository.pushers.get(pull.branch)
+    last_push = repository.rules_of(pull).last_push
     return [
         one
         for one in opinions(pull).values()
@@ -31,7 +37,7 @@ def approvals(repository: Repository, pull: Pull) -> list[Review]:
         and one.by.type == "User"
         and repository.writes(one.by)
         and one.by.id != pull.author.id
-        and not (repository.rules.last_push and one.by.id == pusher)
+        and not (last_push and one.by.id == pusher)
     ]
 
 
@@ -42,18 +48,23 @@ def decision(repository: Repository, pull: Pull) -> str | None:
         for one in opinions(pull).values()
         if one.state == "CHANGES_REQUESTED" and repository.writes(one.by)
     ]
-    if not repository.rules.reviews and not repository.rules.owners:
+    rules = repository.rules_of(pull)
+    if not asks_for_reviews(rules):
         return "CHANGES_REQUESTED" if against else None
     if against:
         return "CHANGES_REQUESTED"
     given = approvals(repository, pull)
-    enough = len(given) >= repository.rules.reviews and not missing_owners(repository, pull)
+    enough = len(given) >= rules.reviews and not missing_owners(repository, pull)
     return "APPROVED" if enough else "REVIEW_REQUIRED"
+
+
+def asks_for_reviews(rules: Rules) -> bool:
+    return bool(rules.reviews or rules.owners)
 
 
 def missing_owners(repository: Repository, pull: Pull) -> list[str]:
     given = {one.by.login for one in approvals(repository, pull)}
-    return [owner for owner in repository.rules.owners if owner not in given]
+    return [owner for owner in repository.rules_of(pull).owners if owner not in given]
 
 
 def newest_checks(repository: Repository, sha: str) -> list[CheckRun]:
@@ -69,10 +80,10 @@ def is_green(run: CheckRun) -> bool:
     return run.status == "completed" and run.conclusion in ("success", "neutral", "skipped")
 
 
-def missing_checks(repository: Repository, sha: str) -> Iterator[str]:
-    """Names of required checks that are not green."""
-    runs = newest_checks(repository, sha)
-    for name, app in repository.rules.checks.items():
+def missing_checks(repository: Repository, pull: Pull) -> Iterator[str]:
+    """Names of required checks that are not green on its head."""
+    runs = newest_checks(repository, pull.head_sha)
+    for name, app in repository.rules_of(pull).checks.items():
         mine = [one for one in runs if one.name == name and app in (None, one.app_id)]
         if not mine or not all(is_green(one) for one in mine):
             yield name
@@ -94,30 +105,34 @@ def merge_state(repository: Repository, pull: Pull, *, conflicts: bool, behind: 
         return "DRAFT"
     if conflicts:
         return "DIRTY"
-    if behind and repository.rules.is_strict:
+    if behind and repository.rules_of(pull).is_strict:
         return "BEHIND"
-    if blocked(repository, pull):
+    if any(blocked(repository, pull)):
         return "BLOCKED"
     if rollup(newest_checks(repository, pull.head_sha)) in ("FAILURE", "PENDING"):
         return "UNSTABLE"
     return "CLEAN"
 
 
-def blocked(repository: Repository, pull: Pull) -> list[str]:
+def blocked(repository: Repository, pull: Pull) -> Iterator[str]:
     """Why the rules do not let it be merged, in GitHub's manner."""
-    why = []
-    if decision(repository, pull) == "REVIEW_REQUIRED":
-        least = repository.rules.reviews
-        why.append(f"At least {least} approving review is required by reviewers with write access.")
-    if decision(repository, pull) == "CHANGES_REQUESTED":
-        why.append("Changes were requested.")
-    for name in missing_checks(repository, pull.head_sha):
-        why.append(f'Required status check "{name}" is expected.')
-    return why
+    rules = repository.rules_of(pull)
+    if asks_for_reviews(rules):
+        match decision(repository, pull):
+            case "REVIEW_REQUIRED":
+                yield f"At least {rules.reviews} approving review is required by reviewers with write access."
+            case "CHANGES_REQUESTED":
+                yield "Changes were requested."
+            case _:
+                pass
+    for name in missing_checks(repository, pull):
+        yield f'Required status check "{name}" is expected.'
 
 
 def refuses_review(pull: Pull, by: Account, event: str) -> str | None:
-    """Why a review is refused with 422, if it is."""
+    """Why a review is refused with 422, if it is; an event of "" begins one that is pending."""
+    if pending(pull, by):
+        return "User can only have one pending review per pull request"
     if event == "APPROVE" and by.id == pull.author.id:
         return "Can not approve your own pull request"
     if event == "REQUEST_CHANGES" and by.id == pull.author.id:
@@ -127,15 +142,16 @@ def refuses_review(pull: Pull, by: Account, event: str) -> str | None:
     return None
 
 
-def refuses_merge(repository: Repository, pull: Pull, by: Account, *, conflicts: bool) -> str | None:
+def refuses_merge(
+    repository: Repository, pull: Pull, by: Account, *, conflicts: bool, behind: bool
+) -> str | None:
     """Why a merge is refused with 405, if it is. An administrator goes past the rules, as at GitHub."""
-    if pull.state != "open":
+    if pull.state != "open" or conflicts:
         return "Pull Request is not mergeable"
     if pull.is_draft:
         return "Pull Request is still a draft"
-    if conflicts:
-        return "Pull Request is not mergeable"
-    why = blocked(repository, pull)
-    if why and repository.permission(by) != "admin":
-        return why[0]
-    return None
+    if repository.permission(by) == "admin":
+        return None
+    if behind and repository.rules_of(pull).is_strict:
+        return "Head branch is out of date. Review and try the merge again."
+    return next(blocked(repository, pull), None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 PERMISSIONS = ("none", "read", "triage", "write", "maintain", "admin")
 METHODS = ("merge", "squash", "rebase")
@@ -35,7 +35,10 @@ class Review:
 
 @dataclass(slots=True, eq=False)
 class CheckRun:
-    """`status`: queued, in_progress, completed; `conclusion` None until then."""
+    """`status`: queued, in_progress, completed; `conclusion` None until then.
+
+    `annotations` are lines of files with words about them, as the API tells them; `log` is what the job said.
+    """
 
     id: int
     name: str
@@ -46,6 +49,8 @@ class CheckRun:
     external_id: str = ""
     title: str = ""
     summary: str = ""
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+    log: str = ""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -59,7 +64,24 @@ class Comment:
 
 
 @dataclass(slots=True, eq=False)
+class Merging:
+    """A merge in the background: what was asked, whether somebody looked at it since, and its end."""
+
+    uuid: str
+    by: Account
+    sha: str
+    method: str
+    was_asked_for: bool = False
+    outcome: dict[str, Any] | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Pull:
+    """`base_sha`: where the base was when the head last moved; of a merged one, right before.
+
+    `heads`: all that it ever had. `looked`: the head and base that were asked about last.
+    """
+
     number: int
     id: int
     title: str
@@ -76,12 +98,20 @@ class Pull:
     merge_sha: str | None = None
     closed_by: Account | None = None
     merged_at: datetime | None = None
+    closed_at: datetime | None = None
+    base_sha: str = ""
+    heads: list[str] = field(default_factory=list)
+    looked: tuple[str, str] | None = None
     reviews: list[Review] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     line_comments: list[Comment] = field(default_factory=list)
     auto_merge: tuple[Account, str] | None = None
-    is_queued: bool = False
-    merging: dict[str, str] = field(default_factory=dict)
+    queued_by: Account | None = None
+    merging: Merging | None = None
+
+    @property
+    def is_queued(self) -> bool:
+        return self.queued_by is not None
 
     @property
     def is_merged(self) -> bool:
@@ -103,6 +133,24 @@ class Rules:
     is_strict: bool = False
     has_queue: bool = False
     owners: tuple[str, ...] = ()
+
+
+NO_RULES = Rules(dismiss_stale=False)
+
+
+@dataclass(slots=True)
+class Switches:
+    """How this GitHub behaves where GitHubs differ.
+
+    `computes`: the first look after a change tells nothing of mergeability yet. `has_merge_async`: old
+    servers lack it. `merges_later`: it answers before the merge is done. `short_tokens`: installation tokens
+    as they were before 2026.
+    """
+
+    computes: bool = False
+    has_merge_async: bool = True
+    merges_later: bool = False
+    short_tokens: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -131,8 +179,16 @@ class Repository:
     def permission(self, account: Account) -> str:
         return self.may.get(account.id, "none" if self.is_private else "read")
 
+    def may_as(self, account: Account, least: str) -> bool:
+        """Whether somebody has that permission, or more."""
+        return PERMISSIONS.index(self.permission(account)) >= PERMISSIONS.index(least)
+
     def writes(self, account: Account) -> bool:
-        return PERMISSIONS.index(self.permission(account)) >= PERMISSIONS.index("write")
+        return self.may_as(account, "write")
+
+    def rules_of(self, pull: Pull) -> Rules:
+        """Only the default branch is protected."""
+        return self.rules if pull.base == self.base else NO_RULES
 
 
 class World:
@@ -141,6 +197,7 @@ class World:
     def __init__(self) -> None:
         self.accounts: dict[int, Account] = {}
         self.repositories: list[Repository] = []
+        self.switches = Switches()
         self._ids = count(1001)
         self._second = 0
 
@@ -153,7 +210,13 @@ class World:
         return datetime.now(UTC).replace(microsecond=self._second % 1_000_000)
 
     def account(self, login: str) -> Account:
-        return next(one for one in self.accounts.values() if one.login.lower() == login.lower())
+        """Raises KeyError: Nobody has that name."""
+        if (found := self.named(login)) is None:
+            raise KeyError(login)
+        return found
+
+    def named(self, login: str) -> Account | None:
+        return next((one for one in self.accounts.values() if one.login.lower() == login.lower()), None)
 
     def add_account(
         self, login: str, *, emails: Iterable[tuple[str, bool]] = (), name: str = "", is_bot: bool = False
@@ -166,6 +229,10 @@ class World:
         """By its name of today."""
         named = (one for one in self.repositories if one.full_name.lower() == full_name.lower())
         return next(named, None)
+
+    def numbered(self, id: str) -> Repository | None:
+        """By its number, which it keeps for ever."""
+        return next((one for one in self.repositories if str(one.id) == id), None)
 
     def moved(self, full_name: str) -> Repository | None:
         """By a name of before."""

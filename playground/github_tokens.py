@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from typing import Final, Literal
 
@@ -74,21 +75,44 @@ class AppIdentity:
             "statuses": "read",
         }
     )
+    events: frozenset[str] = frozenset(
+        {
+            "check_run",
+            "check_suite",
+            "issue_comment",
+            "member",
+            "merge_group",
+            "pull_request",
+            "pull_request_review",
+            "pull_request_review_comment",
+            "pull_request_review_thread",
+            "repository",
+            "status",
+            "workflow_run",
+        }
+    )
+    is_installed: bool = True
+    is_suspended: bool = False
     private_key: str = ""
     public_key: str = ""
 
     def __post_init__(self) -> None:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.private_key = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        ).decode()
-        self.public_key = (
-            key.public_key()
-            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-            .decode()
-        )
+        self.private_key, self.public_key = _keys()
+
+
+@cache
+def _keys() -> tuple[str, str]:
+    """A pair in PEM; making one takes a while, so all stand-ins of a process have the same."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return private.decode(), public.decode()
 
 
 class Tokens:
@@ -130,6 +154,9 @@ class Tokens:
         known = self._given.get(token)
         return known if known and known.expires_at > self.now() else None
 
+    def of_app(self) -> Credential:
+        return Credential("app", self._bot)
+
     def _app_of(self, token: str) -> Credential | None:
         try:
             claims = jwt.decode(
@@ -137,17 +164,28 @@ class Tokens:
             )
         except jwt.PyJWTError:
             return None
-        lasts = claims.get("exp", 0) - claims.get("iat", 0)
+        if not {"exp", "iat"} <= claims.keys():
+            return None
+        lasts = claims["exp"] - claims["iat"]
         if str(claims.get("iss")) not in (str(self._app.id), self._app.client_id) or lasts > 600:
             return None
-        return Credential("app", self._bot)
+        return self.of_app()
 
     def install(self, repositories: list[Repository] | None, rights: Mapping[str, str]) -> str:
-        """An installation token; the long form of 2026."""
-        text = f"ghs_{self._app.id}_{secrets.token_urlsafe(240)}"
+        """An installation token: a JWT behind the number of the app, about 520 characters."""
+        text = f"ghs_{secrets.token_hex(18)}" if self._world.switches.short_tokens else self._signed()
         reach = None if repositories is None else frozenset(one.id for one in repositories)
         self._given[text] = Credential("installation", self._bot, reach, rights, self.now() + INSTALLATION_S)
         return text
+
+    def _signed(self) -> str:
+        claims = {
+            "iss": "github.test",
+            "sub": f"installation:{self._app.installation}",
+            "exp": int(self.now()) + INSTALLATION_S,
+            "jti": secrets.token_urlsafe(175),
+        }
+        return f"ghs_{self._app.id}_{jwt.encode(claims, secrets.token_bytes(32), algorithm='HS256')}"
 
     def excess(self, rights: Mapping[str, str]) -> list[str]:
         """Rights that the app does not have itself."""
@@ -208,6 +246,10 @@ class Tokens:
             return None
         self.revoke(known.account)
         return known.account
+
+    def uninstall(self) -> None:
+        """Nothing that the installation was given counts any more."""
+        self._given = {text: one for text, one in self._given.items() if one.kind != "installation"}
 
     def lives(self, text: str) -> Credential | None:
         known = self._given.get(text)

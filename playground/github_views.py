@@ -11,6 +11,10 @@ from playground.github_tokens import AppIdentity
 
 Json = dict[str, Any]
 
+OTHER_APP = 15_368
+"""The app of GitHub Actions."""
+ACTIONS = "github-actions"
+
 SHAPES: Mapping[str, Json] = json.loads(Path(__file__).with_name("github_shapes.json").read_text("utf-8"))
 """Every answer with all the fields that GitHub's have; made from its own description."""
 
@@ -68,12 +72,13 @@ def pull(one: Pull, home: Repository, url: str, *, whole: bool, state: Mapping[s
         "user": account(one.author),
         "created_at": stamp(one.at),
         "updated_at": stamp(one.updated_at),
-        "closed_at": stamp(one.merged_at) if one.merged_at else None,
+        "closed_at": stamp(one.closed_at) if one.closed_at else None,
         "merged_at": stamp(one.merged_at) if one.merged_at else None,
         "merge_commit_sha": one.merge_sha,
         "head": _side("head", home, one.branch, one.head_sha, url),
-        "base": _side("base", home, one.base, "0" * 40, url),
+        "base": _side("base", home, one.base, one.base_sha, url),
         "author_association": "CONTRIBUTOR",
+        "auto_merge": _auto_merge(one),
     }
     if not whole:
         return shape("pull_simple", **values)
@@ -85,8 +90,17 @@ def pull(one: Pull, home: Repository, url: str, *, whole: bool, state: Mapping[s
     return shape("pull", **values)
 
 
+def _auto_merge(one: Pull) -> Json | None:
+    if one.auto_merge is None:
+        return None
+    by, method = one.auto_merge
+    words = {"commit_title": one.title, "commit_message": one.body}
+    return {"enabled_by": account(by), "merge_method": method.lower(), **words}
+
+
 def review(one: Review, pull_request: Pull, home: Repository, url: str) -> Json:
     place = f"{url}/repos/{home.full_name}/pulls/{pull_request.number}"
+    at = {} if one.state == "PENDING" else {"submitted_at": stamp(one.at)}
     return shape(
         "review",
         id=one.id,
@@ -95,17 +109,22 @@ def review(one: Review, pull_request: Pull, home: Repository, url: str) -> Json:
         body=one.body,
         state=one.state,
         commit_id=one.sha,
-        submitted_at=stamp(one.at),
+        **at,
         html_url=f"{url}/{home.full_name}/pull/{pull_request.number}#pullrequestreview-{one.id}",
         pull_request_url=place,
     )
 
 
+def slug_of(id: int, app: AppIdentity) -> str:
+    return app.slug if id == app.id else ACTIONS if id == OTHER_APP else f"app-{id}"
+
+
 def check_run(one: CheckRun, app: AppIdentity) -> Json:
     output = copy.deepcopy(SHAPES["check_run"]["output"])
     output |= {"title": one.title or None, "summary": one.summary or None}
+    output["annotations_count"] = len(one.annotations)
     owner = copy.deepcopy(SHAPES["app"])
-    slug = app.slug if one.app_id == app.id else "ci"
+    slug = slug_of(one.app_id, app)
     return shape(
         "check_run",
         id=one.id,
@@ -119,8 +138,41 @@ def check_run(one: CheckRun, app: AppIdentity) -> Json:
         completed_at=stamp(one.at) if one.status == "completed" else None,
         output=output,
         app={**owner, "id": one.app_id, "slug": slug, "name": slug},
-        check_suite={"id": one.app_id},
+        check_suite={"id": suite_of(one.sha, one.app_id)},
     )
+
+
+def suite_of(sha: str, app_id: int) -> int:
+    """The number of all checks of an app on a commit together, and of the workflow that ran them."""
+    return int(sha[:8], 16) * 100_000 + app_id
+
+
+def job(one: CheckRun, branch: str | None, url: str) -> Json:
+    """A check of GitHub Actions as the job that it is."""
+    run = suite_of(one.sha, one.app_id)
+    return {
+        "id": one.id,
+        "run_id": run,
+        "run_url": f"{url}/actions/runs/{run}",
+        "node_id": f"CR_{one.id}",
+        "head_sha": one.sha,
+        "head_branch": branch,
+        "url": f"{url}/actions/jobs/{one.id}",
+        "html_url": None,
+        "status": one.status,
+        "conclusion": one.conclusion,
+        "created_at": stamp(one.at),
+        "started_at": stamp(one.at),
+        "completed_at": stamp(one.at) if one.status == "completed" else None,
+        "name": one.name,
+        "check_run_url": f"{url}/check-runs/{one.id}",
+        "labels": [],
+        "runner_id": None,
+        "runner_name": None,
+        "runner_group_id": None,
+        "runner_group_name": None,
+        "workflow_name": "CI",
+    }
 
 
 def comment(one: Comment, pull_request: Pull, home: Repository, url: str) -> Json:
