@@ -189,9 +189,9 @@ class GitHubActs:
 
 
 def check_head(state: PullState, sha: str | None) -> None:
-    """Raises HeadMoved unless `sha` is the head, or None."""
+    """Raises HeadMoved, with the head of now, unless `sha` is it, or None."""
     if sha is not None and state.head_ref_oid != sha:
-        raise HeadMoved("the head is another by now")
+        raise HeadMoved(state.head_ref_oid)
 
 
 def _waits(state: PullState) -> bool:

@@ -123,7 +123,7 @@ def _errors(told: object) -> list[dict[str, Any]]:
 def _hidden(error: Mapping[str, Any]) -> str:
     """The place of a field that is only hidden, deep enough that the rest still means something."""
     place = error.get("path")
-    if error.get("type") not in {"FORBIDDEN", "INSUFFICIENT_SCOPES"} or not isinstance(place, list):
+    if str(error.get("type")) not in {"FORBIDDEN", "INSUFFICIENT_SCOPES"} or not isinstance(place, list):
         return ""
     return ".".join(str(part) for part in place) if len(place) > 2 else ""
 

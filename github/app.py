@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 import jwt
 
 from github.credentials import AppJwt, InstallationToken
-from github.errors import Forbidden, NotFound, NotInstalled, Unauthorized
-from github.model import App, Delivery, Installation, MintedToken, read, read_all
+from github.errors import Forbidden, Invalid, NotFound, NotInstalled, Unauthorized
+from github.model import App, Delivery, Installation, MintedToken, Repository, read, read_all
 from github.paths import path, split_repo
 from github.sansio import Call
 from github.wire import PAGE, Wire
@@ -139,6 +139,12 @@ class GitHubApp:
             if kept.token == token:
                 kept.token = None
 
+    def forget_installation(self, installation: int) -> None:
+        """Never give out its tokens of before again: what they may do has changed."""
+        for kept in self._kept.values():
+            if kept.token is not None and kept.token.installation == installation:
+                kept.token = None
+
     async def acting(
         self, repo: str, permissions: Permissions, act: Callable[[InstallationToken], Awaitable[T]]
     ) -> T:
@@ -174,14 +180,32 @@ class GitHubApp:
     async def _minted(self, repo: str, permissions: Permissions) -> InstallationToken:
         installation = await self.installation(repo)
         _, name = split_repo(repo)
-        call = Call(
-            "POST",
-            path("/app/installations/{id}/access_tokens", id=installation.id),
-            body={"repositories": [name], "permissions": _granted(installation, permissions)},
-        )
-        answer = await self._wire.send(self.jwt(), call)
+        fields = {"repositories": [name], "permissions": _granted(installation, permissions)}
+        try:
+            return await self._mint(repo, installation, fields)
+        except Invalid as refused:
+            if "permissions" in refused.words.casefold():
+                raise
+            # Tokens are not given out for a name of before, under which everything else finds a repository.
+            _, today = split_repo(await self._name_today(repo, installation))
+            if today.casefold() == name.casefold():
+                raise
+            log.warning("repository was renamed", extra={"repository": repo, "why": refused.words})
+        return await self._mint(repo, installation, fields | {"repositories": [today]})
+
+    async def _mint(
+        self, repo: str, installation: Installation, fields: Mapping[str, object]
+    ) -> InstallationToken:
+        place = path("/app/installations/{id}/access_tokens", id=installation.id)
+        answer = await self._wire.send(self.jwt(), Call("POST", place, body=fields))
         minted = read(MintedToken, answer.json, about="a token")
         return InstallationToken(minted.token, repo, installation.id, minted.expires_at)
+
+    async def _name_today(self, repo: str, installation: Installation) -> str:
+        """Asked with a token that reads names and nothing else."""
+        token = await self._mint(repo, installation, {"permissions": {"metadata": "read"}})
+        answer = await self._wire.send(token, Call("GET", path("/repos/{repo}", repo=repo)))
+        return read(Repository, answer.json, about="a repository").full_name
 
 
 def _granted(installation: Installation, asked: Permissions) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """What the service does at GitHub as itself, and everything it reads: one method per question."""
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from github.credentials import Credential, Writer
-from github.errors import Invalid, Transient
+from github.errors import Invalid, Moved, Transient
 from github.look import PullLook, PullState, look_of, state_of
 from github.model import (
     Account,
@@ -29,12 +30,14 @@ CHECK_PAGES: Final = 5
 FILE_PAGES: Final = 30
 """GitHub lists 3,000 files at most."""
 
+T = TypeVar("T")
+
 
 class GitHubClient:
     """GitHub for whoever holds a credential; nothing here reviews or merges, see `github.acts`.
 
     `repo` is "owner/name" everywhere. Every method raises `GitHubError`; a repository under its old name is
-    read all the same, and refuses writes with `Moved`.
+    read all the same, and refuses writes with `Moved`: see `wherever`.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -201,6 +204,15 @@ class GitHubClient:
                 raise Transient("the head moved while it was read", maybe_done=False)
             checks, page = earlier.checks + checks, earlier.page
         return look.model_copy(update={"checks": checks})
+
+
+async def wherever(client: GitHubClient, as_: Writer, repo: str, act: Callable[[str], Awaitable[T]]) -> T:
+    """Do `act` in a repository; once more, under its name of today, where GitHub says that it moved."""
+    try:
+        return await act(repo)
+    except Moved:
+        today = (await client.repository(as_, repo)).full_name
+    return await act(today)
 
 
 def _pull_path(repo: str, number: int) -> str:

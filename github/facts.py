@@ -1,6 +1,5 @@
 """A look at a pull request -> the facts that cards and decisions are made of. Pure."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -16,18 +15,12 @@ from core.pulls import (
     PullState,
     ReviewState,
 )
+from core.workspace.names import care_for
 from github.look import LatestReview, PullLook, RollupContext
 from github.model import BranchRule
 
 OURS: Final = "independent-review"
 
-_SENSITIVE: Final = re.compile(
-    r"(?:^|/)(?:\.github/(?:workflows|actions)/.*|CODEOWNERS|\.claude/.*|\.mcp\.json|CLAUDE[^/]*\.md|AGENTS\.md"
-    r"|\.husky/.*|\.gitmodules|\.gitattributes|Dockerfile[^/]*|package-lock\.json|yarn\.lock|pnpm-lock\.yaml"
-    r"|poetry\.lock|uv\.lock|Pipfile\.lock|Cargo\.lock|go\.sum|Gemfile\.lock|composer\.lock"
-    r"|requirements[^/]*\.txt|\.npmrc|\.env[^/]*)$",
-    re.IGNORECASE,
-)
 _GREEN: Final = frozenset({"SUCCESS", "NEUTRAL", "SKIPPED"})
 _MERGE_STATES: Final = {
     "CLEAN": MergeState.CLEAN,
@@ -92,7 +85,7 @@ def facts_of(look: PullLook, rules: Sequence[BranchRule] = (), *, app: str = "")
 
 def sensitive(paths: Iterable[str]) -> tuple[str, ...]:
     """Those that need a careful look, whoever changed them."""
-    return tuple(path for path in paths if _SENSITIVE.search(path))
+    return tuple(path for path in paths if care_for(path) is not None)
 
 
 def _state(look: PullLook) -> PullState:

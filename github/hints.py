@@ -107,7 +107,8 @@ class Hint:
 
     Attributes:
         delivery: GitHub's id of the event, the same when it is delivered again; not signed.
-        digest: SHA-256 of the body, in hex: the same delivery id with another body is a forgery.
+        digest: SHA-256 of the body, in hex: under one delivery id it is always the same, or somebody sent a
+            body of before under another id.
         event, action: GitHub's words; see `is_ignorable`.
         installation: Number of the app's installation.
         repository_id, repository: Number and "owner/name" of today; the number stays.

@@ -21,23 +21,21 @@ from github import errors
 from github.acts import Event, GitHubActs
 from github.app import CHECKS, PULLS, PUSH, READ, GitHubApp, Permissions
 from github.checks import GitHubChecks
-from github.client import GitHubClient
+from github.client import GitHubClient, wherever
 from github.credentials import InstallationToken, PersonalToken, UserToken
 from github.facts import OURS, facts_of
 from github.merging import GitHubMerging
-from github.model import BranchRule, CheckRun
+from github.model import BranchRule, Pull
+from github.trouble import Trouble, permission_of
 
 log = logging.getLogger(__name__)
 
 PAUSE_S: Final = 60.0
 """How long to pause when GitHub throttles us without saying for how long."""
 
-LOG_CHARS: Final = 6_000
-TROUBLE_CHARS: Final = 20_000
 BEGIN, END = "<!-- threadline -->", "<!-- /threadline -->"
 
 _OURS: Final = re.compile(rf"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-_ACTIONS: Final = "github-actions"
 
 T = TypeVar("T")
 Writer = InstallationToken | PersonalToken
@@ -82,6 +80,7 @@ class GitHubHost:
             raise ValueError("either an app or a personal token")
         self._client = client
         self._checks = checks
+        self._trouble = Trouble(client, checks)
         self._app = app
         self._personal = personal
         self._git_url = git_url.rstrip("/")
@@ -90,9 +89,14 @@ class GitHubHost:
 
     async def access(self, repository: str, *, write: bool) -> GitAccess:
         """See `CodeHost.access`."""
+
+        async def named(token: Writer) -> GitAccess:
+            # Git takes its credential nowhere else, so it is not led to a new name.
+            today = (await self._client.repository(token, repository)).full_name
+            return GitAccess(f"{self._git_url}/{today}.git", "x-access-token", token.token)
+
         async with _sorted_out():
-            token = await self._credential(repository, PUSH if write else READ)
-        return GitAccess(f"{self._git_url}/{repository}.git", "x-access-token", token.token)
+            return await self._acting(repository, PUSH if write else READ, named)
 
     async def open_pull(self, draft: PullDraft, *, by: CodeAccount | None) -> PullRef:
         """See `CodeHost.open_pull`; a person's link that ended makes it our own."""
@@ -110,8 +114,13 @@ class GitHubHost:
         async def describe(token: Writer) -> None:
             known = await self._client.pull(token, pull.repository, pull.number)
             text = described(known.body, body)
-            if text != known.body or (title is not None and title != known.title):
-                await self._client.edit_pull(token, pull.repository, pull.number, title=title, body=text)
+            if text == known.body and title in {None, known.title}:
+                return
+
+            async def edit(repo: str) -> None:
+                await self._client.edit_pull(token, repo, pull.number, title=title, body=text)
+
+            await wherever(self._client, token, pull.repository, edit)
 
         async with _sorted_out():
             await self._acting(pull.repository, PULLS, describe)
@@ -136,15 +145,10 @@ class GitHubHost:
 
         async def ask(token: Writer) -> Permission:
             try:
-                login = (await self._client.account(token, account.id)).login
-                told = await self._client.permission(token, repository, login)
+                known = await self._client.account(token, account.id)
             except errors.NotFound:
                 return Permission.NONE
-            if told.user is None or told.user.id != account.id:
-                return Permission.NONE
-            names = (told.role_name, told.permission)
-            known = (Permission(name) for name in names if name in frozenset(Permission))
-            return next(known, Permission.NONE)
+            return await permission_of(self._client, token, repository, known)
 
         async with _sorted_out():
             return await self._acting(repository, READ, ask)
@@ -162,6 +166,19 @@ class GitHubHost:
         async with _sorted_out():
             return await self._acting(seen_from, READ, ask)
 
+    async def number_of(self, login: str, *, seen_from: str) -> int:
+        """The number of the account that is called so today; an app's own is "slug[bot]".
+
+        Raises:
+            Refused: There is no such account.
+        """
+
+        async def ask(token: Writer) -> int:
+            return (await self._client.account_named(token, login)).id
+
+        async with _sorted_out():
+            return await self._acting(seen_from, READ, ask)
+
     async def report_review(self, pull: PullRef, sha: str, verdict: ReviewVerdict) -> None:
         """See `CodeHost.report_review`."""
         if self._app is None:
@@ -169,70 +186,48 @@ class GitHubHost:
         conclusion = {True: "success", False: "failure", None: "action_required"}[verdict.passed]
 
         async def report(token: InstallationToken) -> None:
-            await self._checks.put_check(
-                token,
-                pull.repository,
-                sha,
-                name=OURS,
-                external_id=f"{pull.number}/{sha}",
-                title=verdict.title,
-                summary=verdict.summary,
-                conclusion=conclusion,  # type: ignore[arg-type] # One of GitHub's words.
-            )
+            async def put(repo: str) -> None:
+                await self._checks.put_check(
+                    token,
+                    repo,
+                    sha,
+                    name=OURS,
+                    external_id=f"{pull.number}/{sha}",
+                    title=verdict.title,
+                    summary=verdict.summary,
+                    conclusion=conclusion,  # type: ignore[arg-type] # One of GitHub's words.
+                )
+
+            await wherever(self._client, token, pull.repository, put)
 
         async with _sorted_out():
             await self._app.acting(pull.repository, CHECKS, report)
 
     async def failure_of(self, pull: PullRef, sha: str) -> str:
-        """See `CodeHost.failure_of`: failed checks, the end of their logs, reviews that ask for changes."""
+        """See `CodeHost.failure_of`: failed checks, the end of their logs, reviews that ask for changes.
 
-        async def read(token: Writer) -> str:
-            parts = [part async for part in self._failures(token, pull, sha)]
-            reviews = await self._client.reviews(token, pull.repository, pull.number)
-            newest = {one.user.id: one for one in reviews if one.user and one.state != "COMMENTED"}
-            asked = [one for one in newest.values() if one.state == "CHANGES_REQUESTED"]
-            parts += [f"{one.user.login} asks for changes: {one.body}" for one in asked if one.user]
-            if asked:
-                remarks = await self._client.review_comments(token, pull.repository, pull.number)
-                parts += [f"{one.path}: {one.body}" for one in remarks[-30:]]
-            return "\n\n".join(parts)[:TROUBLE_CHARS]
+        Of people, only the words of those count who may push there anyway.
+        """
 
         async with _sorted_out():
-            return await self._acting(pull.repository, READ, read)
-
-    async def _failures(self, token: Writer, pull: PullRef, sha: str) -> AsyncIterator[str]:
-        for run in await self._checks.check_runs(token, pull.repository, sha):
-            if run.name == OURS or run.status != "completed" or run.conclusion in _PASSED:
-                continue
-            yield await self._failure(token, pull, run)
-
-    async def _failure(self, token: Writer, pull: PullRef, run: CheckRun) -> str:
-        lines = [f"Check “{run.name}”: {run.conclusion}. {run.output.title} {run.output.summary}".strip()]
-        if run.output.annotations_count:
-            for one in await self._checks.annotations(token, pull.repository, run.id):
-                lines.append(f"{one.path}:{one.start_line}: {one.message}")
-        if run.app and run.app.slug == _ACTIONS:
-            said = await self._checks.job_log(token, pull.repository, run.id)
-            lines.append(said[-LOG_CHARS:])
-        return "\n".join(filter(None, lines))
+            return await self._acting(
+                pull.repository, READ, lambda token: self._trouble.read(token, pull, sha)
+            )
 
     async def _open(self, draft: PullDraft, token: UserToken | Writer) -> PullRef:
-        made = await self._client.create_pull(
-            token,
-            draft.repository,
-            head=draft.branch,
-            base=draft.base,
-            title=draft.title,
-            body=described("", draft.body),
-            draft=True,
-        )
-        return PullRef(draft.repository, made.number)
+        async def open_(repo: str) -> Pull:
+            return await self._client.create_pull(
+                token,
+                repo,
+                head=draft.branch,
+                base=draft.base,
+                title=draft.title,
+                body=described("", draft.body),
+                draft=True,
+            )
 
-    async def _credential(self, repository: str, permissions: Permissions) -> Writer:
-        if self._app is None:
-            assert self._personal is not None
-            return self._personal
-        return await self._app.token(repository, permissions)
+        made = await wherever(self._client, token, draft.repository, open_)
+        return PullRef(draft.repository, made.number)
 
     async def _acting(
         self, repository: str, permissions: Permissions, act: Callable[[Writer], Awaitable[T]]
@@ -259,8 +254,8 @@ class GitHubReviewer:
     ) -> None:
         """See `CodeReviewer.review`. GitHub compares no head: what was given to another one is taken back."""
 
-        async def give(token: UserToken) -> None:
-            repo, number = pull.repository, pull.number
+        async def give(token: UserToken, repo: str) -> None:
+            number = pull.number
             event = _EVENTS[state]
             before = await self._client.pull_state(token, repo, number)
             if before.head_ref_oid != sha and not await self._acts.find_review(token, repo, number, op=op):
@@ -272,11 +267,11 @@ class GitHubReviewer:
                 await self._acts.withdraw(token, repo, number, review=given.id, reason=reason)
                 raise errors.HeadMoved(after.head_ref_oid)
 
-        await self._as(by, give)
+        await self._as(by, pull, give)
 
     async def make_ready(self, pull: PullRef, by: CodeAccount) -> None:
         """See `CodeReviewer.make_ready`."""
-        await self._as(by, lambda token: self._acts.mark_ready(token, pull.repository, pull.number))
+        await self._as(by, pull, lambda token, repo: self._acts.mark_ready(token, repo, pull.number))
 
     async def merge(
         self, pull: PullRef, by: CodeAccount, *, sha: str, method: MergeMethod, op: str
@@ -285,9 +280,8 @@ class GitHubReviewer:
         del op
         done = await self._as(
             by,
-            lambda token: self._merging.merge(
-                token, pull.repository, pull.number, sha=sha, method=method.value
-            ),
+            pull,
+            lambda token, repo: self._merging.merge(token, repo, pull.number, sha=sha, method=method.value),
         )
         return Merged(done.is_merged, done.is_queued)
 
@@ -297,28 +291,32 @@ class GitHubReviewer:
         """See `CodeReviewer.merge_when_green`."""
         await self._as(
             by,
-            lambda token: self._acts.enable_auto_merge(
-                token, pull.repository, pull.number, sha=sha, method=method.value
+            pull,
+            lambda token, repo: self._acts.enable_auto_merge(
+                token, repo, pull.number, sha=sha, method=method.value
             ),
         )
         return Merged(is_merged=False)
 
     async def dont_merge(self, pull: PullRef, by: CodeAccount) -> None:
         """See `CodeReviewer.dont_merge`."""
-        await self._as(by, lambda token: self._acts.disable_auto_merge(token, pull.repository, pull.number))
+        await self._as(by, pull, lambda token, repo: self._acts.disable_auto_merge(token, repo, pull.number))
 
     async def update_branch(self, pull: PullRef, by: CodeAccount, *, sha: str) -> None:
         """See `CodeReviewer.update_branch`."""
         await self._as(
-            by, lambda token: self._acts.update_branch(token, pull.repository, pull.number, sha=sha)
+            by, pull, lambda token, repo: self._acts.update_branch(token, repo, pull.number, sha=sha)
         )
 
     async def close(self, pull: PullRef, by: CodeAccount) -> None:
         """See `CodeReviewer.close`."""
-        await self._as(by, lambda token: self._acts.close(token, pull.repository, pull.number))
+        await self._as(by, pull, lambda token, repo: self._acts.close(token, repo, pull.number))
 
-    async def _as(self, by: CodeAccount, act: Callable[[UserToken], Awaitable[T]]) -> T:
-        return await as_person(self._tokens, by, act)
+    async def _as(self, by: CodeAccount, pull: PullRef, act: Callable[[UserToken, str], Awaitable[T]]) -> T:
+        async def there(token: UserToken) -> T:
+            return await wherever(self._client, token, pull.repository, lambda repo: act(token, repo))
+
+        return await as_person(self._tokens, by, there)
 
 
 async def as_person(tokens: UserTokens, by: CodeAccount, act: Callable[[UserToken], Awaitable[T]]) -> T:
@@ -340,7 +338,6 @@ def described(known: str, ours: str) -> str:
     return f"{known.rstrip()}\n\n{part}" if known.strip() else part
 
 
-_PASSED: Final = frozenset({"success", "neutral", "skipped"})
 _EVENTS: Final[dict[ReviewState, Event]] = {
     ReviewState.APPROVED: "APPROVE",
     ReviewState.CHANGES_REQUESTED: "REQUEST_CHANGES",

@@ -62,7 +62,9 @@ def no_evidence(person: Author, login: str) -> str:
     """Why an account was not linked, for a page that says that it was not."""
     return (
         f"Nothing shows that @{login} belongs to {called(person)}: Linear does not know it as theirs, and"
-        " none of its verified addresses is theirs. An administrator must confirm it."
+        " none of its verified addresses is theirs. Either connect it in Linear (Settings,"
+        " Connected accounts), or add and verify at GitHub the address"
+        f" that {place_name(person.surface)} knows. {AGAIN}"
     )
 
 

@@ -174,6 +174,7 @@ class PullState(Node):
     is_merge_queue_enabled: bool = False
     merge_state_status: str = "UNKNOWN"
     review_decision: Text = ""
+    merged_by: Actor | None = None
     merge_queue_entry: QueueEntry | None = None
     auto_merge_request: AutoMerge | None = None
 
@@ -210,7 +211,6 @@ class PullLook(PullState):
     changed_files: int = 0
     mergeable: str = "UNKNOWN"
     author: Actor | None = None
-    merged_by: Actor | None = None
     merge_commit: Commit | None = None
     files: Nodes[_Path] = ()
     latest_opinionated_reviews: Nodes[LatestReview] = ()

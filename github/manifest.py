@@ -1,16 +1,21 @@
 """The GitHub App's manifest for one address. `manifests/github.json` is the template."""
 
 import json
+import re
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from core import web_pages
 from github.ingress import PATH as WEBHOOK_PATH
 from github.oauth import LINK_CALLBACK_PATH
 
 NAME: Final = "Threadline"
 NAME_CHARS: Final = 34
+WEB_URL: Final = "https://github.com"
+
+_ORGANIZATION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}", re.ASCII)
 
 PERMISSIONS: Final = MappingProxyType(
     {
@@ -53,3 +58,26 @@ def github_manifest(public_url: str, name: str = NAME) -> dict[str, Any]:
     manifest["hook_attributes"]["url"] = base + WEBHOOK_PATH
     manifest["callback_urls"] = [base + LINK_CALLBACK_PATH]
     return manifest
+
+
+def registration_form(manifest: dict[str, Any], organization: str = "", *, web_url: str = WEB_URL) -> str:
+    """A page with one button that sends the manifest to GitHub, which takes one in no other way.
+
+    Args:
+        organization: Whose app it becomes; "" for whoever is signed in.
+        web_url: Of an enterprise server, "https://ghe.acme.test".
+
+    Raises:
+        ValueError: That is no name of an organisation, or no https address.
+    """
+    if organization and not _ORGANIZATION.fullmatch(organization):
+        raise ValueError(f"{organization!r} is no name of an organisation at GitHub")
+    owner = f"organizations/{organization}/" if organization else ""
+    whose = f"the organisation {organization}" if organization else "the account that is signed in"
+    lines = [
+        f"This makes the GitHub App “{manifest['name']}” for {whose}. An owner has to be signed in.",
+        "GitHub then leads to an address with ?code= in it, where nothing answers: keep that code.",
+    ]
+    action = web_pages.address_of(web_url, f"/{owner}settings/apps/new")
+    fields = {"manifest": json.dumps(manifest)}
+    return web_pages.confirm("Register the GitHub App", lines, "Register at GitHub", action, fields)

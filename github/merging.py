@@ -53,7 +53,7 @@ class GitHubMerging:
         Raises:
             HeadMoved: The head is another; nothing was merged.
             NotMergeable: GitHub's words: a draft, conflicts, rules that are not content, ...
-            Transient: With `maybe_done` when it is still under way.
+            Transient: With `maybe_done` when it is still under way; without when somebody else was faster.
         """
         user = only_user(as_)
         fields = {"sha": sha_of(sha), "merge_method": method, "merge_action": "default"}
@@ -90,7 +90,7 @@ class GitHubMerging:
             raise Transient("the merge is still under way", maybe_done=True)
         state = await self._client.pull_state(user, repo, number)
         check_head(state, sha)  # It may have been merged by somebody else, at another one.
-        if ended := _merge_in(state):
+        if ended := _merge_in(state, user):
             return ended
         if outcome.status == "failed":
             raise NotMergeable(outcome.message or "GitHub did not say why")
@@ -111,7 +111,7 @@ class GitHubMerging:
     ) -> Merge:
         state = await self._client.pull_state(user, repo, number)
         check_head(state, sha)
-        if ended := _merge_in(state):
+        if ended := _merge_in(state, user):
             return ended
         if state.is_merge_queue_enabled:
             await self._acts.enqueue(user, repo, number, sha=sha)
@@ -125,16 +125,23 @@ class GitHubMerging:
 
         async def probe() -> Merge | None:
             now = await self._client.pull_state(user, repo, number)
-            return _merge_in(now) if now.head_ref_oid == sha else None
+            return _merge_in(now, user) if now.head_ref_oid == sha else None
 
         try:
             return await once(self._wire.pace, act, probe)
-        except Conflict as moved:
-            raise HeadMoved(moved.words) from None
+        except (Conflict, NotMergeable) as refused:
+            # What was pushed meanwhile may be all that is in the way.
+            check_head(await self._client.pull_state(user, repo, number), sha)
+            if isinstance(refused, Conflict):
+                raise HeadMoved(refused.words) from None
+            raise
 
 
-def _merge_in(state: PullState) -> Merge | None:
+def _merge_in(state: PullState, user: UserToken) -> Merge | None:
     if state.merged:
+        by = state.merged_by.id if state.merged_by else 0
+        if by not in {0, user.user_id}:  # 0: hidden, or an account that is no more.
+            raise Transient("somebody else merged it", maybe_done=False)
         return _MERGED
     return _QUEUED if state.is_in_merge_queue else None
 

@@ -57,6 +57,7 @@ _NO_PULL = "There is no pull request here yet."
 _NO_LINKING = "Nobody can link GitHub here: for admins, the app's client id and secret are missing."
 _BUSY = "The agent is still at work on it. Wait for its answer, or stop it."
 _NOT_LINKED = "You have not linked GitHub within an hour, so nothing was done. Ask again, then link."
+_SIGN_IN = "Your organisation wants you to sign in at GitHub first: {where} Then ask again."
 _DONE_BEFORE = "You did that already."
 _AWAY = "GitHub does not answer; I keep trying for a few minutes."
 _PAUSE = "GitHub asks me to wait for {minutes} min; then I go on."
@@ -202,8 +203,10 @@ class Acting:
             body = f"The pull request moved to {head} since this card; nothing was done."
             await self._refuse(act, pull, Blocker.PR_STALE, body)
         except LinkLost as error:
-            where = f" {error.where}" if error.where else ""
-            await self._ask_to_link(act, pull, f"GitHub does not let me act as you any more: {error}.{where}")
+            if error.where:  # No new link would help, and nobody tells us when they have been there.
+                await self._refuse(act, pull, Blocker.GITHUB_REFUSED, _SIGN_IN.format(where=error.where))
+            else:
+                await self._ask_to_link(act, pull, f"GitHub does not let me act as you any more: {error}.")
         except Refused as error:
             await self._refuse(act, pull, Blocker.GITHUB_REFUSED, f"GitHub refused: {error}")
         await self._pulls.hint_session(act.session)

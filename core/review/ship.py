@@ -5,28 +5,38 @@ import logging
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from uuid import uuid4
 
 from core.activities import Author, IssueLinked, Notice
 from core.errors import DeliveryError, LinkLost, Refused, TryLater, WorkspaceError
 from core.ids import EntryKey, SessionId
 from core.ports import Accounts, CodeHost, CodeReviewer, GitAccess, PullDraft, Tracker
 from core.pulls import CodeAccount, PullAction, PullFacts, PullRef
-from core.review.words import description, steering, title
+from core.review.words import description, is_over, steering, title
 from core.routing import Repository
 from core.store.acts import ActStore
+from core.store.audit import AuditStore, record_of
 from core.store.pulls import Pull, PullStore
 from core.store.sessions import Record, SessionStore
 from core.workspace.clone import Workspace, Workspaces
-from core.workspace.handover import take_over
-from core.workspace.humans import Conflict, bring_in, update_from_base
+from core.workspace.handover import Handover, take_over
+from core.workspace.humans import Conflict, bring_in, holds_ours, update_from_base
+from core.workspace.names import Care, Flag
 from core.workspace.outcomes import LeaseLost, Outcome, Pushed, Refusal, RefusedByHost, Unreachable
 from core.workspace.push import push
+from core.workspace.remote import free_name
 
 log = logging.getLogger(__name__)
 
 REUNIONS = 3
 """How often people may push while we do, before we wait for them to be done."""
+
+LISTED = 100
+"""Of so many changed files the code host tells the names; what it cannot tell is said by us."""
+
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,7 @@ class Shipper:
         tracker: Tracker,
         *,
         repositories: Mapping[str, Repository],
+        audit: AuditStore,
         redact: Callable[[str], str],
     ) -> None:
         """`repositories`: by name, those that live at `host`."""
@@ -68,6 +79,7 @@ class Shipper:
         self._reviewer = reviewer
         self._tracker = tracker
         self._repositories = repositories
+        self._audit = audit
         self._redact = redact
         self._shipping: defaultdict[SessionId, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -88,10 +100,11 @@ class Shipper:
             raise WorkspaceError("nothing to ship", last_line="there is no commit of this session")
         if pull.pushed_sha != pull.wanted_sha:
             await self._hold_back(pull)
+            pull = await self._unless_over(pull)
             conflicts = await self._push(workspace, pull)
             if conflicts:
                 return Shipped(pull, conflicts)
-        await self._open(record, pull)
+        await self._open(record, await self._pulls.of(session_id) or pull)
         shipped = await self._pulls.of(session_id)
         assert shipped is not None
         await self._pulls.hint_session(session_id)
@@ -104,7 +117,7 @@ class Shipper:
         the merge is shipped like any other commit.
 
         Raises:
-            DeliveryError, WorkspaceError: As for `ship`.
+            DeliveryError, WorkspaceError: As for `ship`; the second also where people's own commits disagree.
         """
         async with self._shipping[session_id]:
             pull, workspace = await self._pulls.of(session_id), await self._workspaces.existing(session_id)
@@ -116,7 +129,10 @@ class Shipper:
             if isinstance(united, Conflict):
                 return united.paths
             await self._pulls.want(pull.session, pull.repository, pull.branch, sha=united.sha, turn=pull.turn)
-        await self.ship(session_id)
+        shipped = await self.ship(session_id)
+        if shipped.conflicts:
+            lines = f"people changed the same lines of {', '.join(shipped.conflicts)}"
+            raise WorkspaceError("people disagree", last_line=lines)
         return ()
 
     async def _hold_back(self, pull: Pull) -> None:
@@ -151,6 +167,13 @@ class Shipper:
             said = f"{moved}: {error}. Look at it now."
         await self._sessions.say(pull.session, key, Notice(body=said))
 
+    async def _unless_over(self, pull: Pull) -> Pull:
+        """What is pushed after a merge, or after somebody closed it, needs a pull request of its own."""
+        if pull.ref is None or not is_over(await self._host.facts(pull.ref)):
+            return pull
+        await self._pulls.over(pull.session)
+        return replace(pull, ref=None)
+
     async def _take_back(self, ref: PullRef, person: Author) -> None:
         assert self._reviewer is not None, "who asked for it had a linked account"
         account = await self._accounts.account_of(person)
@@ -160,22 +183,30 @@ class Shipper:
             await self._reviewer.dont_merge(ref, account)
         except (Refused, LinkLost) as error:
             raise Refused(f"it would be merged by itself, and I cannot stop that: {error}") from error
+        record = record_of(person, "don't merge", pull=str(ref), account=account.id)
+        await self._audit.note(record, once=str(uuid4()))  # Done again, it is another call in their name.
 
     async def _push(self, workspace: Workspace, pull: Pull) -> tuple[str, ...]:
         """Push, with what people have pushed meanwhile; paths that need somebody to decide."""
         expected, wanted = pull.pushed_sha, pull.wanted_sha or ""
         for _ in range(REUNIONS):
             access = await self._host.access(pull.repository, write=True)
+            if pull.pushed_sha is None and pull.branch.casefold() in self._never(pull):
+                pull = await self._renamed(pull, access, f"I never push to `{pull.branch}`")
             outcome = await self._push_once(workspace, pull, access, wanted, expected)
             match outcome:
                 case Pushed():
+                    branch = f"{pull.repository}@{pull.branch}"
+                    record = record_of(None, "push", pull=branch, head=wanted)
+                    await self._audit.note(record, once=f"push/{branch}/{wanted}")
                     await self._pulls.pushed(pull.session, wanted)
                     return ()
-                case LeaseLost(head=head) if head == wanted:  # A crash came between the two.
-                    await self._pulls.pushed(pull.session, wanted)
-                    return ()
+                case LeaseLost(head=head) if why := await _not_ours(workspace, pull, head, expected, access):
+                    pull = await self._renamed(pull, access, why)
                 case LeaseLost(head=head) if head:
-                    united = await bring_in(workspace, head, access=access, pushed=pull.pushed_sha)
+                    united = await bring_in(
+                        workspace, head, access=access, branch=pull.branch, pushed=pull.pushed_sha
+                    )
                     if isinstance(united, Conflict):
                         return united.paths
                     expected, wanted = head, united.sha
@@ -183,13 +214,17 @@ class Shipper:
                     await self._pulls.want(
                         pull.session, pull.repository, pull.branch, sha=wanted, turn=pull.turn
                     )
-                case LeaseLost():  # Somebody deleted the branch: it is made again.
+                case LeaseLost():  # Somebody deleted the branch, which closed its pull request: again.
                     expected = None
-                case RefusedByHost() as refused:
-                    raise Refused(self._redact(_why(refused)))
-                case Unreachable(words=words, maybe_done=maybe_done):
-                    raise TryLater(self._redact(words), maybe_done=maybe_done)
+                    await self._pulls.over(pull.session)
+                case RefusedByHost() | Unreachable():
+                    raise self._trouble(outcome)
         raise TryLater("people push to the branch at this moment")
+
+    def _trouble(self, outcome: RefusedByHost | Unreachable) -> DeliveryError:
+        if isinstance(outcome, RefusedByHost):
+            return Refused(self._redact(_why(outcome)))
+        return TryLater(self._redact(outcome.words), maybe_done=outcome.maybe_done)
 
     async def _push_once(
         self, workspace: Workspace, pull: Pull, access: GitAccess, sha: str, expected: str | None
@@ -199,12 +234,38 @@ class Shipper:
             handover = await take_over(workspace, into, redact=self._redact)
             if handover.head != sha:
                 raise WorkspaceError("moved on", last_line="the branch moved on meanwhile")
-            forbidden = (self._base_of(pull), "main", "master")
-            return await push(
-                handover, access=access, branch=pull.branch, expect=expected, forbidden=forbidden
+            await self._point_out(pull.session, handover)
+            outcome = await push(
+                handover, access=access, branch=pull.branch, expect=expected, forbidden=self._never(pull)
             )
+            # An earlier process brought it there, and died before it could remember that.
+            return Pushed(sha, was_there=True) if outcome == LeaseLost(sha) else outcome
         finally:
             await asyncio.to_thread(shutil.rmtree, into, ignore_errors=True)
+
+    def _never(self, pull: Pull) -> frozenset[str]:
+        return frozenset(name.casefold() for name in (self._base_of(pull), "main", "master"))
+
+    async def _renamed(self, pull: Pull, access: GitAccess, why: str) -> Pull:
+        """Push to another branch than was asked for, and say so; nothing of ours is there yet."""
+        try:
+            name = await free_name(access.url, pull.branch, access)
+        except WorkspaceError as error:
+            raise TryLater(self._redact(error.last_line)) from error
+        said = Notice(body=f"{why[:1].upper()}{why[1:]}, so the work goes to `{name}`.")
+        await self._sessions.say(pull.session, EntryKey(f"branch/{name}"), said)
+        await self._pulls.on_branch(pull.session, name)
+        return replace(pull, branch=name)
+
+    async def _point_out(self, session: SessionId, handover: Handover) -> None:
+        """Say once what deserves a second look and is not seen in the names that the code host lists."""
+        unlisted = (Care.LINK, Care.SUBMODULE)
+        flags = [one for one in handover.flags if one.care in unlisted or handover.files > LISTED]
+        if flags:
+            more = f" and {len(flags) - _NAMED} more" if len(flags) > _NAMED else ""
+            body = f"Look closely at this change: {', '.join(map(_flag, flags[:_NAMED]))}{more}."
+            key = EntryKey(f"care/{sha256(body.encode()).hexdigest()}")
+            await self._sessions.say(session, key, Notice(body=body))
 
     async def _opener(self, pull: Pull, requester: Author | None) -> CodeAccount | None:
         """Whose pull request it becomes: then the code host itself refuses that they approve it."""
@@ -231,7 +292,12 @@ class Shipper:
                 title=self._redact(title(issue)),
                 body=body,
             )
-            ref = await self._host.open_pull(draft, by=await self._opener(pull, steering(log_of).requester))
+            requester = steering(log_of).requester
+            opener = await self._opener(pull, requester)
+            ref = await self._host.open_pull(draft, by=opener)
+            by, account = (requester, opener.id) if opener else (None, None)
+            opened = record_of(by, "open", pull=str(ref), head=pull.wanted_sha, account=account)
+            await self._audit.note(opened, once=f"open/{ref}")
             await self._pulls.opened(pull.session, ref)
         await self._host.describe_pull(ref, title=None, body=body)
 
@@ -243,6 +309,27 @@ class Shipper:
         except DeliveryError as error:
             log.warning("issue not read", extra={"session": record.id, "error": str(error)})
             return ()
+
+
+async def _not_ours(
+    workspace: Workspace, pull: Pull, head: str | None, expected: str | None, access: GitAccess
+) -> str:
+    """Why the branch, which is at `head` at the code host, cannot be the session's; "" if it can."""
+    if pull.pushed_sha is not None:
+        return ""
+    if head is None:
+        # It is not there and cannot be made: another one is called like a folder of it, or below it.
+        return f"there cannot be a branch `{pull.branch}`" if expected is None else ""
+    try:
+        if await holds_ours(workspace, head, access=access, branch=pull.branch):
+            return ""
+    except WorkspaceError as error:
+        raise TryLater(f"nobody tells whose {pull.branch} is") from error
+    return f"there is a branch `{pull.branch}` that is not of this session"
+
+
+def _flag(flag: Flag) -> str:
+    return f"`{flag.path}` ({flag.care}{f': `{flag.detail}`' if flag.detail else ''})"
 
 
 def _why(refused: RefusedByHost) -> str:

@@ -23,6 +23,7 @@ from core.pulls import CheckState, CodeReview, MergeState, PullFacts, PullState
 from core.review.ship import Shipper
 from core.review.words import CHECKS, Steering, conflicts_in, fix_prompt, is_over, news, steering
 from core.routing import Repository
+from core.store.audit import AuditStore, record_of
 from core.store.pulls import Pull, PullStore
 from core.store.sessions import SessionStore
 from core.verdicts import FIXES_PER_HEAD
@@ -69,6 +70,7 @@ class PullWatch:
         clock: Clock,
         *,
         repositories: Mapping[str, Repository],
+        audit: AuditStore,
         wake_mirror: Callable[[SessionId], None],
         accept: Callable[[SessionId, Incoming], Awaitable[object]],
     ) -> None:
@@ -81,6 +83,7 @@ class PullWatch:
         self._tracker = tracker
         self._clock = clock
         self._repositories = repositories
+        self._audit = audit
         self._wake_mirror = wake_mirror
         self._accept = accept
         self._fails: dict[SessionId, int] = {}
@@ -276,6 +279,8 @@ class PullWatch:
             event=Said(fix_prompt(facts, trouble, about)),
             author=CHECKS,
         )
+        record = record_of(None, "fix", pull=str(facts.ref), head=facts.head_sha, result="prompted")
+        await self._audit.note(record, once=prompt.key)
         await self._accept(pull.session, prompt)
 
     def _asks_others(self, pull: Pull) -> bool:

@@ -36,10 +36,16 @@ SUMMARY_CHARS = 6_000
 TROUBLE_CHARS = 20_000
 CRITERIA = 30
 
-_ISSUE_KEY = re.compile(r"\b([A-Z][A-Z0-9]{0,9})-(\d{1,7})\b", re.IGNORECASE)
+_ISSUE_KEY = re.compile(r"(?<![A-Z0-9])([A-Z][A-Z0-9]{0,9})-(\d{1,7})(?![A-Z0-9])", re.IGNORECASE | re.ASCII)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
-_MENTION = re.compile(r"(?<![\w`/.])@(?=[A-Za-z0-9])")
+# What begins a tag, a comment, a picture, a mention, a reference to an issue or its address, and what stands
+# for such a character.
+_ACTIVE = re.compile(
+    r"<(?=[A-Za-z/!?])|!(?=\[)|(?<![A-Za-z0-9])@(?!\u200b)|#(?=\d)|/(?:issues|pull|discussions)/(?=\d)"
+    r"|&(?=#|commat;|num;)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +139,11 @@ def _provenance(issue: IssueLinked, who: Steering, session_url: str | None) -> s
 def defanged(text: str, *, keep: str) -> str:
     """Text of an agent or a stranger for the code host.
 
-    Issue keys other than `keep` get a hyphen that no tracker reads, mentions get a gap, hidden comments and
-    pictures go.
+    Issue keys other than `keep` get a hyphen that no tracker reads. Hidden comments and pictures go; what is
+    left of them, and tags, mentions and other references to issues get a gap: they are read and do nothing.
     """
     text = _IMAGE.sub(r"\1", _COMMENT.sub("", text))
-    text = _MENTION.sub("@\u200b", text)
+    text = _ACTIVE.sub("\\g<0>\u200b", text)
 
     def key(found: re.Match[str]) -> str:
         return found[0] if found[0].upper() == keep.upper() else f"{found[1]}\u2011{found[2]}"

@@ -15,7 +15,7 @@ from core.workspace.message import OURS
 from core.workspace.names import Flag, shown
 from core.workspace.patches import added, changes
 from core.workspace.rules import Contents, HandoverLimits, flags, problems, too_big
-from core.workspace.secrets import secrets_in
+from core.workspace.secrets import secrets_in, secrets_in_names
 
 _LIMITS = HandoverLimits()
 _REDACT = Redactor()
@@ -136,7 +136,8 @@ async def _read(into: Path, contents: Contents, redact: Callable[[str], str]) ->
 
     def scan() -> Contents:
         lines = tuple(added(patch))
-        found = tuple(secrets_in(lines, redact))
+        names = [one.path for one in contents.changes if one.is_new]
+        found = (*secrets_in_names(names, redact), *secrets_in(lines, redact))
         return replace(contents, added=lines, merged=tuple(added(merges)), found=found)
 
     return await asyncio.to_thread(scan)

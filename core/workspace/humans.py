@@ -17,9 +17,11 @@ from core.workspace.host import (
     MERGING,
     MOVING,
     REFUSED,
+    THEIRS,
     UPSTREAM,
     Marks,
     host,
+    marks,
     on_tree,
     set_refs,
     settle,
@@ -61,16 +63,19 @@ async def bring_in(
     head: str,
     *,
     access: GitAccess,
+    branch: str | None = None,
     pushed: str | None = None,
     credits_: Credits = _OURS,
     leave_markers: bool = False,
 ) -> United | Conflict:
     """Take in what people pushed to the session's branch.
 
-    Safe to repeat. What the agent did has to be committed before.
+    Safe to repeat. What the agent did has to be committed before. Conflicts that the agent was given before
+    and has not settled are told again.
 
     Args:
         head: The commit at which the branch is at the code host.
+        branch: Its name there, if that is another one.
         pushed: The one to which we brought it. If ours ends there, theirs counts as it is, even where they
             rewrote it; without it, theirs is merged.
         credits_: Whom a merge names.
@@ -79,14 +84,18 @@ async def bring_in(
     Raises:
         WorkspaceError: git could not do it, or there is work that is not committed.
     """
-    known = await _committed(workspace)
-    newest = await fetch(workspace, access.url, workspace.branch, access)
+    known = await settle(workspace)
+    if known.merging == head:
+        return await _unsettled(workspace, known)
+    await _check_committed(workspace, known)
+    name = branch or workspace.branch
+    newest = await fetch(workspace, access.url, name, access)
     if newest != head and not await is_ancestor(workspace.host_git, head, newest):
         raise WorkspaceError("moved on", last_line="the branch moved on meanwhile")
     took_in = {f"{KNOWN}{head}": head}
     if known.head == pushed and head != pushed:
         return await _follow(workspace, known, head, took_in | await _rebased(workspace, known, head))
-    message = f"Merge what people pushed to {workspace.branch}"
+    message = f"Merge what people pushed to {name}"
     return await _unite(workspace, known, head, took_in, message, credits_, leave_markers=leave_markers)
 
 
@@ -103,7 +112,10 @@ async def update_from_base(
 
     Arguments and errors as in `bring_in`.
     """
-    known = await _committed(workspace)
+    known = await settle(workspace)
+    if known.merging and known.merging == known.upstream:
+        return await _unsettled(workspace, known)
+    await _check_committed(workspace, known)
     head = await fetch(workspace, url, base, access)
     if await is_ancestor(workspace.host_git, head, known.head):
         return United(known.head, moved=False)
@@ -112,13 +124,29 @@ async def update_from_base(
     return await _unite(workspace, known, head, took_in, message, credits_, leave_markers=leave_markers)
 
 
-async def _committed(workspace: Workspace) -> Marks:
-    known = await settle(workspace)
+async def holds_ours(workspace: Workspace, head: str, *, access: GitAccess, branch: str) -> bool:
+    """Whether a branch at the code host, which is at `head`, has any commit of this session.
+
+    Raises:
+        WorkspaceError: Nobody answers, or it is gone.
+    """
+    if head in (await marks(workspace)).made:
+        return True
+    await fetch(workspace, access.url, branch, access)
+    return bool(await host(workspace, "for-each-ref", "--count=1", f"--merged={THEIRS}", MADE))
+
+
+async def _check_committed(workspace: Workspace, known: Marks) -> None:
     await stage(workspace)
     tree = await on_tree(workspace, "write-tree")
     if known.merging or tree != await host(workspace, "rev-parse", "--verify", f"{known.head}^{{tree}}"):
         raise WorkspaceError("uncommitted work", last_line="there is work that is not committed yet")
-    return known
+
+
+async def _unsettled(workspace: Workspace, known: Marks) -> Conflict:
+    """The tree holds the conflicts since an earlier call; whoever made it may have died."""
+    _, paths = await _merge(workspace, known.merging)
+    return Conflict(paths, known.merging, marked=True)
 
 
 async def _unite(

@@ -28,6 +28,7 @@ class Care(StrEnum):
     HOOK = "hook"
     SUBMODULE = "submodule"
     GIT = "git settings"
+    BUILD = "build settings"
     LINK = "link out of the repository"
 
 
@@ -67,12 +68,12 @@ _LOCK_FILES = frozenset(
     }
 )
 _AGENTS = frozenset({".claude", ".codex", ".cursor", ".gemini", ".vscode", ".devcontainer"})
-_AGENT_FILES = frozenset(
-    {".mcp.json", ".claude.json", "claude.md", "claude.local.md", "agents.md", ".cursorrules"}
-)
+_AGENT_FILES = frozenset({".mcp.json", ".claude.json", "agents.md", ".cursorrules"})
+_AGENT_NOTES = re.compile(r"claude.*\.md")
 _HOOKS = frozenset({".husky", ".githooks", ".hooks"})
 _HOOK_FILES = frozenset({".pre-commit-config.yaml", "lefthook.yml", ".lefthook.yml", ".envrc"})
 _GIT_FILES = frozenset({".gitattributes", ".lfsconfig"})
+_BUILD_FILES = re.compile(r"dockerfile.*|\.npmrc|\.env.*")
 
 
 def is_own_branch(name: str) -> bool:
@@ -141,10 +142,11 @@ def care_for(path: str) -> Care | None:
     for care, is_meant in (
         (Care.OWNERS, lower in _OWNERS),
         (Care.SUBMODULE, name == ".gitmodules"),
-        (Care.AGENT, bool(_AGENTS & set(folders)) or name in _AGENT_FILES),
+        (Care.AGENT, bool(_AGENTS & set(folders)) or name in _AGENT_FILES or _AGENT_NOTES.fullmatch(name)),
         (Care.HOOK, bool(_HOOKS & set(folders)) or name in _HOOK_FILES),
         (Care.GIT, name in _GIT_FILES),
         (Care.LOCK_FILE, name in _LOCK_FILES or bool(re.fullmatch(r"requirements.*\.txt", name))),
+        (Care.BUILD, _BUILD_FILES.fullmatch(name)),
     ):
         if is_meant:
             return care

@@ -1,10 +1,12 @@
 """Asks the code host where branches are, and fetches them into our own git folder."""
 
+from itertools import accumulate, count
+
 from core.errors import WorkspaceError
 from core.ports import GitAccess
 from core.workspace.git import git
 from core.workspace.host import THEIRS, Workspace, host
-from core.workspace.names import is_branch, shown
+from core.workspace.names import BRANCH_CHARS, is_branch, shown
 
 PATIENCE_S = 120.0
 
@@ -25,6 +27,24 @@ async def remote_head(
     # A pattern also matches at the end of longer names.
     heads = (line.split("\t", 1) for line in listed.splitlines())
     return next((sha for sha, ref in heads if ref == name), None)
+
+
+async def free_name(url: str, taken: str, access: GitAccess | None = None) -> str:
+    """A name like `taken` that no branch has there, nor any folder of branches: "fix-2".
+
+    Raises:
+        WorkspaceError: Nobody can tell.
+    """
+    root = taken[: BRANCH_CHARS - 10].rstrip("./-")
+    flat, parents = root.replace("/", "-"), list(accumulate(root.split("/")[:-1], "{}/{}".format))
+    patterns = [f"refs/heads/{name}" for name in (f"{root}-*", f"{flat}-*", *parents)]
+    quiet = ("ls-remote", "--quiet", "--refs", "--end-of-options")
+    listed = await git(*quiet, access.url if access else url, *patterns, access=access)
+    heads = {line.split("\t", 1)[1].removeprefix("refs/heads/") for line in listed.splitlines()}
+    # A branch called like one of its folders leaves no place for it.
+    stem = flat if heads.intersection(parents) else root
+    names = (f"{stem}-{number}" for number in count(2))
+    return next(one for one in names if not any(f"{head}/".startswith(f"{one}/") for head in heads))
 
 
 async def fetch(workspace: Workspace, url: str, branch: str, access: GitAccess | None) -> str:

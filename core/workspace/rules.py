@@ -35,7 +35,7 @@ class Contents:
         until: Where what is new begins: the base, and what people made.
         added: Lines that the new commits add.
         merged: Those that our own merges add to what git makes of them by itself.
-        found: Secrets in the added lines.
+        found: Secrets in the added lines, and in the names of new files.
     """
 
     commits: tuple[str, ...]
@@ -94,7 +94,7 @@ def _problems(contents: Contents) -> Iterator[str]:
     for one in contents.found:
         by_kind.setdefault(one.kind, []).append(one)
     for kind, found in by_kind.items():
-        places = dict.fromkeys(f"{shown(one.path)}:{one.line}" for one in found)
+        places = dict.fromkeys(one.place for one in found)
         yield f"{_listed(list(places))}: this looks like a secret ({kind})."
 
 

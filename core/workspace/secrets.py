@@ -25,14 +25,22 @@ _EXAMPLE_LOGIN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A secret in a file: the number of its line, and what kind it is."""
+    """A secret in a file: the number of its line, 0 for one in its name, and what kind it is.
+
+    `path` is without secrets itself.
+    """
 
     path: bytes
     line: int
     kind: str
 
+    @property
+    def place(self) -> str:
+        """Where it is, as people may read it."""
+        return f"{shown(self.path)}:{self.line}" if self.line else f"the name of {shown(self.path)}"
+
     def __str__(self) -> str:
-        return f"{shown(self.path)}:{self.line} ({self.kind})"
+        return f"{self.place} ({self.kind})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +106,42 @@ _patterns = Redactor()
 
 
 def secrets_in(files: Iterable[Added], redact: Callable[[str], str] = _patterns) -> Iterator[Found]:
-    """Every line that holds a secret, once for each kind.
+    """Every line that holds a secret, once for each kind; in UTF-16 and UTF-32 as well.
 
     Args:
         redact: Takes the exact values of secrets out of a text, and what `Redactor` takes out by itself.
     """
     for file in files:
-        text = "\n".join(line for _, line in file.lines)
+        # Wider characters are those of ASCII and zeros, whatever comes first.
+        lines = [(number, line.replace("\0", "")) for number, line in file.lines]
+        path = _hidden(file.path, redact)
+        text = "\n".join(line for _, line in lines)
         suspects = [shape for shape in _SHAPES if any(clue in text for clue in shape.clues)]
         holds_ours = redact is not _patterns and redact(text) != _patterns(text)
         if not suspects and not holds_ours:
             continue
         found = dict[Found, None]()
-        for number, line in file.lines:
+        for number, line in lines:
             # What differs is what only an exact value explains.
             if holds_ours and redact(line) != _patterns(line):
-                found[Found(file.path, number, KNOWN)] = None
+                found[Found(path, number, KNOWN)] = None
             for shape in suspects:
                 if any(not shape.example.search(match[0]) for match in shape.pattern.finditer(line)):
-                    found[Found(file.path, number, shape.kind)] = None
+                    found[Found(path, number, shape.kind)] = None
         yield from found
+
+
+def secrets_in_names(paths: Iterable[bytes], redact: Callable[[str], str] = _patterns) -> Iterator[Found]:
+    """Every name of a file that holds a secret, once for each kind."""
+    for path in dict.fromkeys(paths):
+        name = Added(path, ((0, path.decode(errors="replace")),))
+        yield from secrets_in([name], redact)
+
+
+def _hidden(path: bytes, redact: Callable[[str], str]) -> bytes:
+    """A name without what looks like a secret in it."""
+    text = redact(path.decode(errors="surrogateescape"))
+    for shape in _SHAPES:
+        if any(clue in text for clue in shape.clues):
+            text = shape.pattern.sub("…", text)
+    return text.encode(errors="surrogateescape")

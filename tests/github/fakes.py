@@ -169,6 +169,7 @@ def state(**changes: Any) -> dict[str, Any]:
         "isMergeQueueEnabled": False,
         "mergeStateStatus": "CLEAN",
         "reviewDecision": None,
+        "mergedBy": None,
         "mergeQueueEntry": None,
         "autoMergeRequest": None,
     } | changes

@@ -176,6 +176,24 @@ async def test_a_right_to_write_that_was_not_granted_is_told(granted: dict[str, 
         await app_of(github).token(REPO, PUSH)
 
 
+async def test_a_token_is_given_out_for_the_name_of_today() -> None:
+    granted = {name: level for rights in (READ, PUSH) for name, level in rights.items()}
+    unknown = refused(422, "There is at least one repository that does not exist or is not accessible")
+    minted = ok("POST", MINT, 201, token=LONG, expires_at="2026-11-21T11:00:00Z")
+    github = ScriptedGitHub(
+        ok("GET", INSTALLATION, id=5, permissions=granted),
+        unknown,
+        minted,
+        ok("GET", "/repos/acme/shop", full_name="acme/store"),
+        minted,
+    )
+    assert (await app_of(github).token(REPO, PUSH)).repository == REPO
+    assert github.is_done
+    names = [body and body.get("repositories") for body in github.bodies]
+    assert names == [None, ["shop"], None, None, ["store"]]
+    assert github.bodies[2] == {"permissions": {"metadata": "read"}}
+
+
 async def test_a_suspended_installation_is_told() -> None:
     github = ScriptedGitHub(
         ok("GET", INSTALLATION, id=5), refused(403, "This installation has been suspended")

@@ -124,7 +124,8 @@ async def test_people_in_linear_link_by_what_linear_knows(world: World) -> None:
 async def test_an_account_that_nothing_shows_to_be_theirs_is_refused(world: World, login: str) -> None:
     answer = await world.browser().walk(await world.address(BEN), login)
     assert (answer.status_code, world.linked) == (403, [])
-    assert "An administrator must confirm it" in answer.text
+    assert "Either connect it in Linear (Settings, Connected accounts)" in answer.text
+    assert "or add and verify at GitHub the address that Slack knows" in answer.text
     assert not world.lives(login), "what was not linked is given back"
 
 

@@ -1,6 +1,7 @@
 """The app's manifest asks for exactly what the code uses, in a form that GitHub takes."""
 
 import json
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from github.app import CHECKS, PULLS, PUSH, READ
 from github.hints import EVENTS, UNASKED
 from github.ingress import PATH
-from github.manifest import NAME_CHARS, PERMISSIONS, github_manifest
+from github.manifest import NAME_CHARS, PERMISSIONS, WEB_URL, github_manifest, registration_form
 from github.oauth import LINK_CALLBACK_PATH
 from tests.github.contract.rest import described
 
@@ -96,3 +97,49 @@ def test_a_name_that_github_would_refuse_is_refused_here(name: str) -> None:
 def test_an_address_that_github_cannot_use_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="https"):
         manifest(url)
+
+
+class Form(HTMLParser):
+    """Where a page's only form goes, and what it sends."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.method = self.action = ""
+        self.sent: dict[str, str] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.method, self.action = told["method"], told["action"]
+        if tag == "input":
+            self.sent[told["name"]] = told["value"]
+
+
+@pytest.mark.parametrize(
+    ("organization", "web_url", "action"),
+    [
+        ("acme", WEB_URL, "https://github.com/organizations/acme/settings/apps/new"),
+        ("", WEB_URL, "https://github.com/settings/apps/new"),
+        ("a-1", "https://ghe.acme.test", "https://ghe.acme.test/organizations/a-1/settings/apps/new"),
+    ],
+)
+def test_the_form_brings_the_manifest_to_github(organization: str, web_url: str, action: str) -> None:
+    made = manifest(name='Robo "ü" <b>')
+    page = registration_form(made, organization, web_url=web_url)
+    form = Form(page)
+    assert (form.method, form.action) == ("post", action)
+    assert {name: json.loads(value) for name, value in form.sent.items()} == {"manifest": made}
+    assert "<b>" not in page
+
+
+@pytest.mark.parametrize("organization", ["a/b", "../x", "-acme", 'a"b', "a b", "x" * 40, "ü"])
+def test_no_name_leads_the_manifest_elsewhere(organization: str) -> None:
+    with pytest.raises(ValueError, match="organisation"):
+        registration_form(manifest(), organization)
+
+
+@pytest.mark.parametrize("web_url", ["http://ghe.acme.test", "ghe.acme.test", "https://ghe.acme.test/x"])
+def test_the_manifest_does_not_travel_in_the_clear(web_url: str) -> None:
+    with pytest.raises(ValueError, match="https"):
+        registration_form(manifest(), web_url=web_url)

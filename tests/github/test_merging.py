@@ -30,6 +30,8 @@ PENDING = outcome(202, "pending", uuid="u-1234567")
 STILL = outcome(200, "pending", uuid="u-1234567")
 DONE = outcome(200, "merged", sha=OTHER_HEAD)
 MERGED_STATE = {"merged": True, "state": "MERGED"}
+EVES = MERGED_STATE | {"mergedBy": {"__typename": "User", "login": "eve", "databaseId": EVE.user_id}}
+BOBS = MERGED_STATE | {"mergedBy": {"__typename": "User", "login": "bob", "databaseId": 43}}
 MERGED = Merge(is_merged=True)
 QUEUED = Merge(is_merged=False, is_queued=True)
 
@@ -44,8 +46,9 @@ QUEUED = Merge(is_merged=False, is_queued=True)
         ([outcome(409, "pending", uuid="u-7654321"), DONE, pull_state(**MERGED_STATE)], MERGED),
         ([PENDING, refused(404), pull_state(**MERGED_STATE), pull_state(**MERGED_STATE)], MERGED),
         ([outcome(400, "failed"), pull_state(**MERGED_STATE)], MERGED),
+        ([outcome(400, "failed"), pull_state(**EVES)], MERGED),
     ],
-    ids=["at once", "queue", "background", "slowly", "under way", "forgotten", "already"],
+    ids=["at once", "queue", "background", "slowly", "under way", "forgotten", "by nobody", "already"],
 )
 async def test_a_merge_ends_as_github_says(replies: list[Reply], merge: Merge) -> None:
     github = ScriptedGitHub(*replies)
@@ -64,8 +67,9 @@ async def test_a_merge_ends_as_github_says(replies: list[Reply], merge: Merge) -
         ([outcome(409, "pending", uuid="u-7654321", expected_head_sha=OTHER_HEAD)], HeadMoved, None),
         ([refused(403, "Must have push access")], Forbidden, "push access"),
         ([PENDING, *[STILL] * len(OUTCOME_PAUSES_S)], Transient, "under way"),
+        ([outcome(400, "failed"), pull_state(**BOBS)], Transient, "somebody else"),
     ],
-    ids=["draft", "red", "moved", "merged at another head", "another is merged", "no rights", "slow"],
+    ids=["draft", "red", "moved", "merged at another head", "another", "no rights", "slow", "too late"],
 )
 async def test_what_is_not_merged_is_told(
     replies: list[Reply], error: type[Exception], words: str | None
@@ -99,9 +103,11 @@ async def test_an_older_server_with_a_queue_queues() -> None:
 @pytest.mark.parametrize(
     ("replies", "error"),
     [
-        ([pull_state(), refused(409, "Head branch was modified")], HeadMoved),
-        ([pull_state(), refused(405, "Pull Request is not mergeable")], NotMergeable),
+        ([pull_state(), refused(409, "Head branch was modified"), pull_state()], HeadMoved),
+        ([pull_state(), refused(405, "Pull Request is not mergeable"), pull_state()], NotMergeable),
+        ([pull_state(), refused(405, "Reviews are missing"), pull_state(headRefOid=OTHER_HEAD)], HeadMoved),
         ([pull_state(headRefOid=OTHER_HEAD)], HeadMoved),
+        ([pull_state(**BOBS)], Transient),
     ],
 )
 async def test_an_older_server_says_no(replies: list[Reply], error: type[Exception]) -> None:

@@ -21,7 +21,8 @@ from github.checks import GitHubChecks
 from github.client import GitHubClient
 from github.merging import GitHubMerging
 from github.pace import Pace
-from github.wire import Call, Wire
+from github.sansio import Call
+from github.wire import Wire
 from playground.github import GitHubPlayground
 from playground.shop import make_repository
 from playground.stage import free_port

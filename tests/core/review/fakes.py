@@ -27,6 +27,7 @@ from core.pulls import (
 )
 from core.session import Append
 from core.store.acts import ActStore
+from core.store.audit import AuditStore
 from core.store.pulls import PullStore
 from core.store.sessions import SessionStore
 from tests.core.store.fakes import UnluckyDatabase, opened
@@ -201,6 +202,7 @@ class Desk:
     sessions: SessionStore
     pulls: PullStore
     acts: ActStore
+    audit: AuditStore
     session: SessionId
     time: list[float]
 
@@ -230,6 +232,7 @@ async def desk(folder: Path) -> AsyncIterator[Desk]:
             sessions,
             PullStore(database, sessions, now=lambda: time[0]),
             ActStore(database, sessions, now=lambda: time[0]),
+            AuditStore(database, now=lambda: time[0]),
             accepted.session_id,
             time,
         )

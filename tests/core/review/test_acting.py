@@ -114,7 +114,8 @@ class House:
         return lines
 
     async def results(self) -> list[str]:
-        return [f"{one.body['action']} {one.body['result']}" for one in await self.desk.acts.records()]
+        trail = await self.desk.audit.trail()
+        return [f"{one.body['action']} {one.body['result']}" for one in trail.records]
 
 
 @pytest.fixture
@@ -143,6 +144,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             tracker,
             clock,
             repositories=repositories,
+            audit=made.audit,
             wake_mirror=wake,
             accept=accept,
         )
@@ -175,7 +177,7 @@ async def test_an_approval_is_the_persons_own_on_the_commit_they_saw(house: Hous
     await house.wish(PullAction.APPROVE)
     assert house.host.calls == ["approved by eve at abc1234"]
     assert await house.told() == ["Approved by Eve at abc1234."]
-    (record,) = await house.desk.acts.records()
+    (record,) = (await house.desk.audit.trail()).records
     expected = {"who": "slack:T1/UEVE", "account": 7, "shown": HEAD, "head": HEAD, "result": "done"}
     assert expected.items() <= record.body.items()
     assert record.body["permission"] == "write"
@@ -259,7 +261,11 @@ async def test_a_word_is_meant_for_the_head_that_people_saw_when_they_wrote_it(h
     pull = await house.desk.pulls.of(house.desk.session)
     assert pull is not None
     await house.watch.look(pull)
-    for said_at, words in ((NOW + 5, "approve"), (NOW + 15, "approve abc1234"), (NOW + 15, "approve 0123456")):
+    for said_at, words in (
+        (NOW + 5, "approve"),
+        (NOW + 15, "approve abc1234"),
+        (NOW + 15, "approve 0123456"),
+    ):
         await house.say(words, said_at)
     assert house.host.calls == []
     assert (
@@ -307,7 +313,7 @@ async def test_a_link_on_one_platform_lets_go_what_was_asked_for_on_another(hous
 
 async def test_who_has_to_link_again_is_told_again(house: House) -> None:
     house.host.late = True
-    house.host.errors = [LinkLost("sign in to Acme's SSO", where="https://sso.test") for _ in range(2)]
+    house.host.errors = [LinkLost("bad credentials") for _ in range(2)]
     await house.wish(PullAction.COMMENT, text="hm")
     for _ in range(2):
         await house.acting.linked(EVE)
@@ -420,7 +426,10 @@ async def test_who_never_gets_an_answer_is_told_so(house: House) -> None:
     [
         (Refused("Can not approve your own pull request"), "github.refused: GitHub refused: Can not approve"),
         (LinkLost("bad credentials"), "GitHub: GitHub does not let me act as you any more: bad credentials."),
-        (LinkLost("SSO", where="https://github.test/sso"), "any more: SSO. https://github.test/sso"),
+        (
+            LinkLost("SSO", where="https://github.test/sso"),
+            "github.refused: Your organisation wants you to sign in at GitHub first: https://github.test/sso",
+        ),
     ],
 )
 async def test_what_the_code_host_says_no_to_is_told(
@@ -569,6 +578,7 @@ async def test_where_the_repository_wants_it_the_agent_fixes_by_itself_three_tim
     for at in range(1, 6):
         await looked(house, at)
     assert [one.key[-2:] for one in house.prompts] == ["/1", "/2", "/3"]
+    assert await house.results() == ["fix prompted"] * 3
     assert all("build: 1 test failed" in str(one.event) for one in house.prompts)
     [notice] = [line for line in await house.told() if line.startswith("I tried")]
     assert notice == "I tried 3 times, and `build` failed still. Somebody has to look at acme/shop#87."

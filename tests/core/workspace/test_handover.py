@@ -138,6 +138,22 @@ async def test_a_secret_in_a_file_that_counts_as_binary_is_seen(workspace: Works
     assert await refused(workspace) == ("new.py:2: this looks like a secret (GitHub token).",)
 
 
+async def test_a_secret_in_wider_characters_or_in_a_name_does_not_leave(workspace: Workspace) -> None:
+    (workspace.path / "wide.txt").write_text(f"k = {GITHUB}\n", encoding="utf-16")
+    (workspace.path / GITHUB).mkdir()
+    (workspace.path / GITHUB / "empty").touch()
+    await work(workspace)
+    (problem,) = await refused(workspace)
+    assert problem.endswith("/empty, wide.txt:1: this looks like a secret (GitHub token).")
+    assert GITHUB not in problem
+
+
+async def test_a_name_that_was_there_before_may_stay(workspace: Workspace) -> None:
+    await set_refs(workspace, {"refs/threadline/base": await work(workspace, GITHUB, "x\n")})
+    head = await work(workspace, GITHUB, "y\n")
+    assert (await over(workspace)).head == head
+
+
 @pytest.mark.parametrize(
     ("limits", "said"),
     [

@@ -249,6 +249,21 @@ async def test_a_base_that_disagrees_is_settled_by_the_agent(
     assert await sent(await over(hosted), forge) == Pushed(settled.sha)
 
 
+async def test_conflicts_that_nobody_was_told_of_are_told_again(
+    hosted: Workspace, forge: Forge, tmp_path: Path
+) -> None:
+    await work(hosted, "search.py", "ours\n")
+    base = as_a_person(tmp_path, forge, "search.py", "base\n", branch="main")
+    access = forge.access()
+    left = await update_from_base(hosted, forge.url(), "main", access=access, leave_markers=True)
+    as_a_person(tmp_path, forge, "later.py", branch="main")
+    again = await update_from_base(hosted, forge.url(), "main", access=access, leave_markers=True)
+    assert again == left == Conflict(("search.py",), base, marked=True)
+    (hosted.path / "search.py").write_text("both\n")
+    assert await commit(hosted, "Settle", ANN) is not None
+    assert isinstance(await update_from_base(hosted, forge.url(), "main", access=access), United)
+
+
 async def test_a_session_without_a_commit_of_its_own_follows_its_base(
     hosted: Workspace, forge: Forge, tmp_path: Path
 ) -> None:

@@ -184,6 +184,7 @@ async def test_a_branch_is_pushed_under_its_own_name_only(
         (".claude/settings.json", Care.AGENT),
         ("web/.claude/hooks/x.sh", Care.AGENT),
         ("CLAUDE.md", Care.AGENT),
+        ("web/CLAUDE.team.md", Care.AGENT),
         (".mcp.json", Care.AGENT),
         (".husky/pre-commit", Care.HOOK),
         (".pre-commit-config.yaml", Care.HOOK),
@@ -193,6 +194,9 @@ async def test_a_branch_is_pushed_under_its_own_name_only(
         ("requirements/dev.txt", None),
         ("requirements-dev.txt", Care.LOCK_FILE),
         ("Cargo.lock", Care.LOCK_FILE),
+        ("web/Dockerfile.dev", Care.BUILD),
+        (".npmrc", Care.BUILD),
+        (".env.production", Care.BUILD),
         ("search.py", None),
     ],
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.redact import Redactor
 from core.workspace.patches import Added
-from core.workspace.secrets import KINDS, KNOWN, Found, secrets_in
+from core.workspace.secrets import KINDS, KNOWN, Found, secrets_in, secrets_in_names
 
 _ALNUM = string.ascii_letters + string.digits
 _chance = random.Random(7)
@@ -117,6 +117,34 @@ def test_a_secret_of_ours_is_known_by_its_value() -> None:
     lines = [Added(b"a.py", ((7, "x = 'opensesame-1'"), (9, "https://ann:pw@host/ is fine")))]
     assert list(secrets_in(lines, Redactor(["opensesame-1"]))) == [Found(b"a.py", 7, KNOWN)]
     assert list(secrets_in(lines, Redactor())) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize(("secret", "kind"), SECRETS, ids=[kind for _, kind in SECRETS])
+def test_wider_characters_do_not_hide_it(secret: str, kind: str, encoding: str) -> None:
+    file = f"a = 1\nKEY = '{secret}'\n".encode(encoding)
+    lines = [line.decode(errors="replace") for line in file.split(b"\n")]
+    assert found_in(*lines) == [Found(b"a.py", 2, kind)]
+
+
+def test_wider_characters_do_not_hide_ours() -> None:
+    line = "x = 'opensesame-1'".encode("utf-16").decode(errors="replace")
+    lines = [Added(b"a.py", ((1, line),))]
+    assert list(secrets_in(lines, Redactor(["opensesame-1"]))) == [Found(b"a.py", 1, KNOWN)]
+
+
+@pytest.mark.parametrize(("secret", "kind"), [one for one in SECRETS if "/" not in one[0]][:10])
+def test_a_name_with_one_in_it_is_found_and_not_told(secret: str, kind: str) -> None:
+    (found,) = secrets_in_names([b"plain.py", f"keys/{secret}.txt".encode(), f"keys/{secret}.txt".encode()])
+    assert (found.line, found.kind) == (0, kind)
+    assert secret not in f"{found} {found!r}"
+    assert str(found).startswith("the name of keys/")
+
+
+def test_a_name_with_ours_in_it_is_found_and_not_told() -> None:
+    (found,) = secrets_in_names([b"keys/opensesame-1"], Redactor(["opensesame-1"]))
+    assert found.kind == KNOWN
+    assert "opensesame" not in f"{found} {found!r}"
 
 
 @given(st.lists(st.text(max_size=80), max_size=5), st.sampled_from(SECRETS))
