@@ -33,7 +33,7 @@ from core.runner.claude import ClaudeRunner
 from core.runner.options import ClaudeSettings
 from core.service import SessionService
 from core.store import migrate
-from core.store.acts import ActStore, Record
+from core.store.audit import AuditStore, Trail
 from core.store.database import Database
 from core.store.openings import OpeningStore
 from core.store.people import PeopleStore
@@ -98,6 +98,7 @@ class Threadline:
             SystemClock(),
             on_gone=self._sink_gone,
             on_trouble=self._sink_in_trouble,
+            on_refused=self._sink_refused,
             random=random.random,
         )
         self._openings = ThreadOpenings(
@@ -140,6 +141,7 @@ class Threadline:
             reviews=self._code.reviews if self._code else None,
             code_host=self._code.host if self._code else None,
             files=LinearFiles(self._http, self._linear.token, settings.linear.api_url),
+            attachments={chat.name: chat.files for chat in self._chats if chat.files},
         )
         holder = f"{socket.gethostname()}/{os.getpid()}"
         self._service = SessionService(crew, enqueue=self._queue.enqueue, holder=holder)
@@ -195,6 +197,11 @@ class Threadline:
     async def _sink_in_trouble(self, sink: str, session_id: SessionId, code: Blocker | None) -> None:
         await self._service.sink_in_trouble(sink, session_id, code)
 
+    async def _sink_refused(
+        self, session_id: SessionId, key: str, words: str, surfaces: Sequence[str]
+    ) -> None:
+        await self._service.sink_refused(session_id, key, words, surfaces)
+
     async def _organization(self) -> str:
         return (await self._tracker.workspace()).viewer.organization.id
 
@@ -211,6 +218,10 @@ class Threadline:
 
     async def _linear_teams_changed(self, _: PermissionChanged) -> None:
         self._tracker.forget()
+
+    def troubles(self) -> dict[str, str]:
+        """By platform, why nothing can be said there; nothing of those where all is well."""
+        return {chat.name: trouble for chat in self._chats if (trouble := chat.trouble())}
 
     def application(self) -> web.Application:
         """Everything that is reached over HTTP."""
@@ -305,13 +316,12 @@ async def install_link(settings: Settings) -> str:
     return link
 
 
-async def audit_log(settings: Settings) -> list[Record]:
-    """What people had done at the code host, beside a service that may be running."""
+async def audit_log(settings: Settings) -> Trail:
+    """What was done with somebody's authority, beside a service that may be running."""
     database = Database(settings.database_url)
-    sessions = SessionStore(database, now=time.time, redact=Redactor(settings.secrets()))
-    records = await ActStore(database, sessions, now=time.time).records()
+    trail = await AuditStore(database, now=time.time).trail()
     await database.close()
-    return records
+    return trail
 
 
 def _require(settings: Settings) -> None:

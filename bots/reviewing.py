@@ -34,12 +34,14 @@ from core.routing import Repository
 from core.store.accounts import AccountStore, Ended
 from core.store.acts import ActStore
 from core.store.asked import asked_in
+from core.store.audit import AuditStore
 from core.store.database import Database
 from core.store.pulls import PullStore
 from core.store.sessions import SessionStore
 from core.store.tickets import TicketStore
 from core.store.vault import Vault, load_keys
 from core.workspace.clone import Workspaces
+from core.workspace.message import GitIdentity
 from github.host import GitHubHost
 from github.link import PROVIDER, GitHubLink
 from github.tokens import LinkedTokens
@@ -154,6 +156,9 @@ def reviewing(
             raise Refused("no repository lives there")
         return await host.login_of(account, seen_from=next(iter(hosted)))
 
+    async def bot() -> GitIdentity:
+        return await access.bot(lambda login: host.number_of(login, seen_from=next(iter(hosted))))
+
     async def end(ended: Ended) -> bool:
         return await tokens.end(ended) if tokens else False
 
@@ -162,6 +167,7 @@ def reviewing(
     )
     pulls = PullStore(database, around.sessions, now=time.time)
     acts = ActStore(database, around.sessions, now=time.time)
+    audit = AuditStore(database, now=time.time)
     reviewer = access.reviewer(tokens) if tokens else None
     shipper = Shipper(
         host,
@@ -173,6 +179,7 @@ def reviewing(
         reviewer,
         around.tracker,
         repositories=hosted,
+        audit=audit,
         redact=around.redact,
     )
     watch = PullWatch(
@@ -184,6 +191,7 @@ def reviewing(
         around.tracker,
         clock,
         repositories=hosted,
+        audit=audit,
         wake_mirror=around.wake_mirror,
         accept=around.accept,
     )
@@ -212,7 +220,7 @@ def reviewing(
         sessions=around.sessions,
         repositories=hosted,
         guard=guard,
-        crediting=Crediting(book, bot=access.bot, address=access.address_of),
+        crediting=Crediting(book, bot=bot, address=access.address_of),
     )
 
     async def on_linked(account: CodeAccount, person: Author) -> None:
@@ -250,7 +258,7 @@ def reviewing(
             )
         except ValueError as error:
             raise Misconfigured(f"THREADLINE_PUBLIC_URL: {error}") from error
-    hints = Hints(host, watch, pulls, accept=around.accept)
+    hints = Hints(host, watch, pulls, accept=around.accept, reply=access.comment)
     return Reviewing(
         reviews=reviews,
         host=host,

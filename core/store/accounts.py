@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.activities import Author
 from core.errors import ThreadlineError
 from core.pulls import CodeAccount
+from core.store.audit import append
 from core.store.database import Database
 from core.store.tables import code_accounts
 from core.store.vault import Place, Sealed, Vault, VaultError
@@ -84,6 +85,8 @@ class Ended:
 class AccountStore:
     """Links people and accounts one to one; whatever it returns is read anew.
 
+    What begins or ends a link is in the audit log, in the same transaction.
+
     Args:
         now: Current time, aware.
 
@@ -138,6 +141,10 @@ class AccountStore:
             row = self._row(linked, pair, ACTIVE if known else UNCONFIRMED)
             await connection.execute(sa.insert(code_accounts).values(row))
             [stored] = await _rows(connection, code_accounts.c.account_id == linked.id)
+            for other in rows:
+                if other.account_id != linked.id:
+                    await self._note(connection, other, "unlink", "never confirmed")
+            await self._note(connection, stored, "link", "done" if known else "to confirm")
         return _linked(stored), [self._ended(row) for row in rows if row.account_id != linked.id]
 
     async def confirm(self, id: int, by: Author) -> LinkedAccount | None:
@@ -145,8 +152,11 @@ class AccountStore:
         mine = sa.and_(code_accounts.c.account_id == id, _is_place(by))
         values = {"state": ACTIVE, "browser": None}
         async with self._database.write() as connection:
-            await connection.execute(sa.update(code_accounts).where(mine).values(values))
+            new = sa.and_(mine, code_accounts.c.state == UNCONFIRMED)
+            changed = await connection.execute(sa.update(code_accounts).where(new).values(values))
             rows = await _rows(connection, mine)
+            if changed.rowcount:
+                await self._note(connection, rows[0], "link", "done")
         return _linked(rows[0]) if rows else None
 
     async def rotate(self, id: int, used: Pair, fresh: Pair) -> Pair | None:
@@ -181,20 +191,22 @@ class AccountStore:
             if rows and self._pair(rows[0]).access_token != dead.access_token:
                 return False
             await connection.execute(sa.delete(code_accounts).where(here))
+            for row in rows:
+                await self._note(connection, row, "unlink", "lost")
         return True
 
     async def unlink(self, author: Author, persons: Sequence[str] = ()) -> list[Ended]:
         """Forget every link of theirs, confirmed or not."""
-        return await self._remove(_theirs(author, persons))
+        return await self._remove(_theirs(author, persons), "done")
 
     async def forget(self, id: int) -> list[Ended]:
         """Forget the link of this account, whoever made it."""
-        return await self._remove(code_accounts.c.account_id == id)
+        return await self._remove(code_accounts.c.account_id == id, "lost")
 
     async def forget_unconfirmed(self, before: datetime) -> list[Ended]:
         """Forget links made before that moment (aware) which nobody confirmed."""
         old = code_accounts.c.linked_at < before.timestamp()
-        return await self._remove(sa.and_(code_accounts.c.state == UNCONFIRMED, old))
+        return await self._remove(sa.and_(code_accounts.c.state == UNCONFIRMED, old), "never confirmed")
 
     async def reencrypt(self) -> int:
         """Seal every token with the newest key; how many links were not. Old keys can go afterwards.
@@ -211,11 +223,27 @@ class AccountStore:
                 await connection.execute(sa.update(code_accounts).where(here).values(sealed))
         return len(old)
 
-    async def _remove(self, which: sa.ColumnElement[bool]) -> list[Ended]:
+    async def _remove(self, which: sa.ColumnElement[bool], result: str) -> list[Ended]:
         gone = sa.delete(code_accounts).where(which).returning(code_accounts)
         async with self._database.write() as connection:
             rows = (await connection.execute(gone)).all()
+            for row in rows:
+                await self._note(connection, row, "unlink", result)
         return [self._ended(row) for row in rows]
+
+    async def _note(self, connection: AsyncConnection, row: sa.Row[Any], action: str, result: str) -> None:
+        """Add it to the audit log."""
+        record = {
+            "who": f"{row.surface}:{row.account}",
+            "name": row.name,
+            "account": row.account_id,
+            "action": action,
+            "login": row.login,
+            "person": row.person,
+            "evidence": row.evidence,
+            "result": result,
+        }
+        await append(connection, record, at=self._now().timestamp())
 
     def _ended(self, row: sa.Row[Any]) -> Ended:
         try:

@@ -1,23 +1,21 @@
 """What people want done with pull requests, each wish once, and the record of what came of it."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.activities import Author
 from core.ids import MessageRef, SessionId, ThreadRef
 from core.pulls import PullAction
 from core.session import Append
+from core.store.audit import append
 from core.store.database import Database
 from core.store.sessions import SessionStore
-from core.store.tables import acts, audit
+from core.store.tables import acts
 
 DUE, DONE, REFUSED, HELD = "due", "done", "refused", "held"
 HELD_S = 3600.0
@@ -59,16 +57,6 @@ class Held:
 
     act: Act
     left_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A row of the audit log; `body` is JSON-able and holds no secret."""
-
-    n: int
-    at: float
-    body: Mapping[str, Any]
-    digest: str
 
 
 _WISH: TypeAdapter[Wish] = TypeAdapter(Wish)
@@ -139,7 +127,7 @@ class ActStore:
             values = {"state": DONE} if done else {"state": REFUSED, "once": None}
             mine = sa.update(acts).where(acts.c.id == act.id, acts.c.state.in_((DUE, HELD)))
             if (await connection.execute(mine.values(**values))).rowcount:
-                await self._append(connection, record)
+                await append(connection, record, at=self._now())
                 await self._sessions.append(connection, act.session, tell)
 
     async def hold(self, act: Act, *, record: Mapping[str, Any], tell: Sequence[Append]) -> None:
@@ -147,7 +135,7 @@ class ActStore:
         async with self._database.write() as connection:
             mine = sa.update(acts).where(acts.c.id == act.id, acts.c.state == DUE)
             if (await connection.execute(mine.values(state=HELD, once=None))).rowcount:
-                await self._append(connection, record)
+                await append(connection, record, at=self._now())
                 await self._sessions.append(connection, act.session, tell)
 
     async def held(self) -> list[Held]:
@@ -162,34 +150,6 @@ class ActStore:
         async with self._database.write() as connection:
             await connection.execute(sa.update(acts).where(theirs).values(state=DUE))
 
-    async def note(self, record: Mapping[str, Any]) -> None:
-        """Something privileged happened outside of any wish."""
-        async with self._database.write() as connection:
-            await self._append(connection, record)
-
-    async def records(self) -> list[Record]:
-        """The audit log, oldest first."""
-        async with self._database.read() as connection:
-            rows = await connection.execute(sa.select(audit).order_by(audit.c.n))
-            return [Record(row.n, row.at, row.body, row.digest) for row in rows]
-
-    async def _append(self, connection: AsyncConnection, body: Mapping[str, Any]) -> None:
-        newest = sa.select(audit.c.digest).order_by(audit.c.n.desc()).limit(1)
-        before = await connection.scalar(newest)
-        row = {"at": self._now(), "body": dict(body)}
-        await connection.execute(
-            sa.insert(audit).values(**row, digest=_digest(before or "", row["at"], row["body"]))
-        )
-
-
-def broken(records: Sequence[Record]) -> Iterator[int]:
-    """Numbers of the rows of the audit log at which its chain breaks: changed, moved, one missing before."""
-    before = ""
-    for at, record in enumerate(records, start=1):
-        if record.n != at or record.digest != _digest(before, record.at, record.body):
-            yield record.n
-        before = record.digest
-
 
 def _act(row: sa.Row[Any]) -> Act:
     return Act(
@@ -199,7 +159,3 @@ def _act(row: sa.Row[Any]) -> Act:
         wish=_WISH.validate_python(row.body),
         tried=row.tried_at is not None,
     )
-
-
-def _digest(before: str, at: Any, body: Any) -> str:
-    return sha256(json.dumps([before, at, body], sort_keys=True).encode()).hexdigest()

@@ -22,11 +22,12 @@ class DeliveryStore:
         self._database = database
         self._now = now
 
-    async def is_known(self, id: str) -> bool:
-        """Whether this delivery was dealt with before."""
-        mine = sa.select(deliveries.c.id).where(deliveries.c.id == id)
+    async def digest(self, id: str) -> str | None:
+        """SHA-256 of the body with which this delivery was dealt with before; None if it was not."""
+        mine = sa.select(deliveries.c.digest).where(deliveries.c.id == id)
         async with self._database.read() as connection:
-            return await connection.scalar(mine) is not None
+            digest: str | None = await connection.scalar(mine)
+        return digest
 
     async def done(self, id: str, digest: str) -> None:
         """It is dealt with; safe to repeat. `digest`: SHA-256 of its body."""

@@ -165,6 +165,14 @@ async def begin(connection: AsyncConnection, key: BindingKey, op: StoredOp, *, a
     return True
 
 
+async def give_up(connection: AsyncConnection, op: StoredOp, *, at: float) -> None:
+    """The call was refused for good; another one is begun in its place. Safe to repeat."""
+    begun = sa.and_(ops.c.id == op.id, ops.c.state == SENDING)
+    await connection.execute(
+        sa.update(ops).where(begun).values(state=GAVE_UP, at=at, attempts=ops.c.attempts + 1)
+    )
+
+
 async def finish(
     connection: AsyncConnection,
     key: BindingKey,

@@ -5,7 +5,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.events import Incoming, Pressed, SessionOpened, StopAsked
 from core.ids import IssueRef, SessionId, ThreadRef
-from core.intake import load_incoming
+from core.intake import is_awaited, load_incoming
+from core.session import load_session
 from core.store.tables import cards, inbox, ops, sessions, threads
 
 
@@ -52,6 +53,17 @@ async def heard_of(
         message["thread"]["conversation"].as_string() == incoming.message.thread.conversation,
     )
     return [load_incoming(body) for body in await connection.scalars(about.order_by(inbox.c.seq))]
+
+
+async def awaits(connection: AsyncConnection, session_id: SessionId | None, incoming: Incoming) -> bool:
+    """Whether the session, as it stands, is to hear of the event."""
+    if not incoming.if_awaited:
+        return True
+    mine = sa.select(sessions.c.state).where(sessions.c.id == session_id)
+    state = await connection.scalar(mine)
+    untaken = sa.select(inbox.c.seq).where(inbox.c.session_id == session_id, inbox.c.taken_by.is_(None))
+    waits = await connection.scalar(untaken.limit(1)) is not None
+    return state is not None and is_awaited(incoming, load_session(state), waits=waits)
 
 
 async def _author_of(connection: AsyncConnection, incoming: Incoming) -> SessionId | None:

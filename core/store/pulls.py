@@ -101,6 +101,10 @@ class PullStore:
             ).one_or_none()
         return _pull(row) if row else None
 
+    async def on_branch(self, session_id: SessionId, branch: str) -> None:
+        """Its branch at the code host is called so; only before anything is pushed."""
+        await self._update(session_id, branch=branch)
+
     async def pushed(self, session_id: SessionId, sha: str) -> None:
         """`sha` is the head of its branch at the code host."""
         await self._update(session_id, pushed_sha=sha)
@@ -108,6 +112,10 @@ class PullStore:
     async def opened(self, session_id: SessionId, ref: PullRef) -> None:
         """It is there, under this number."""
         await self._update(session_id, number=ref.number)
+
+    async def over(self, session_id: SessionId) -> None:
+        """It is closed for good, and another one is to be opened for what comes now."""
+        await self._update(session_id, number=None)
 
     async def tried(self, session_id: SessionId, sha: str) -> int:
         """Count an attempt to fix the head `sha`; which one it is."""
@@ -126,6 +134,12 @@ class PullStore:
         """Look at these again, something happened; whether any of them is ours."""
         which = sa.or_(pulls.c.number.in_(numbers), pulls.c.branch == branch)
         mine = sa.update(pulls).where(_in(repository), which)
+        async with self._database.write() as connection:
+            return bool((await connection.execute(mine.values(look_at=NOW))).rowcount)
+
+    async def hint_all(self, repository: str) -> bool:
+        """Look again at all that are watched in a repository; whether there are any."""
+        mine = sa.update(pulls).where(_in(repository), pulls.c.look_at.is_not(None))
         async with self._database.write() as connection:
             return bool((await connection.execute(mine.values(look_at=NOW))).rowcount)
 
@@ -212,7 +226,8 @@ class PullStore:
             )
             appends = [Append(acted_key(act), act) for act in acts]
             if (digest := _digest(shown)) != was.shown:
-                if was.card and was.shown_turn != was.turn:
+                is_same = was.facts is not None and was.facts.ref.number == facts.ref.number
+                if was.card and was.shown_turn != was.turn and is_same:
                     stale = replace(shown, card=was.card, turn=was.shown_turn, offer="", is_stale=True)
                     appends.append(Append(EntryKey(f"pull/{uuid4()}"), stale))
                 appends.append(Append(EntryKey(f"pull/{uuid4()}"), shown))

@@ -27,7 +27,7 @@ from core.session import (
 )
 from core.store.database import Database
 from core.store.mirroring import bind
-from core.store.places import asking, heard_of, is_thread, session_at
+from core.store.places import asking, awaits, heard_of, is_thread, session_at
 from core.store.tables import bindings, events, inbox, sessions, threads
 
 Enqueue = Callable[[sa.Connection, SessionId, int], None]
@@ -126,6 +126,8 @@ class SessionStore:
             if certain:
                 await self._adopt(connection, session_id, incoming.event)
             return Accepted(Receipt.DUPLICATE, session_id)
+        if not await awaits(connection, session_id, incoming):
+            return Accepted(Receipt.IGNORED, session_id)
         before = await heard_of(connection, session_id, incoming)
         if is_outdated(incoming, before):
             return Accepted(Receipt.DUPLICATE, session_id)

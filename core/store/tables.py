@@ -280,6 +280,22 @@ audit = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),
 )
 
+audit_head = sa.Table(
+    "audit_head",
+    metadata,
+    # One row: how many the log has, and the digest of the last, so that none is cut off unseen.
+    sa.Column("id", BIG, primary_key=True, autoincrement=False),
+    sa.Column("rows", BIG, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+)
+
+noted = sa.Table(
+    "noted",
+    metadata,
+    # Names what may be told more than once, and is in the audit log by now.
+    sa.Column("once", sa.Text, primary_key=True),
+)
+
 deliveries = sa.Table(
     "deliveries",
     metadata,

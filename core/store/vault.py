@@ -93,7 +93,8 @@ class Vault:
         cipher = self._ciphers.get(sealed.key_id)
         if cipher is None:
             raise UnknownKey(
-                f"{place.table}.{place.column} was sealed with key {sealed.key_id}, which is not configured"
+                f"{place.table}.{place.column} was sealed with key {sealed.key_id}, which is not configured;"
+                " put the old key back, behind the new one"
             )
         nonce, data = sealed.data[:_NONCE_BYTES], sealed.data[_NONCE_BYTES:]
         try:

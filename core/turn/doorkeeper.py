@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.activities import AuthAsked, Blocker, Denied, Entry, Fate, FateChanged, Notice
 from core.errors import DeliveryError
-from core.events import Deleted, Incoming, Said
+from core.events import Chosen, Deleted, Incoming, Pressed, Said
 from core.ids import EntryKey, ThreadRef
 from core.intake import Waiting
 from core.people import Identity, Unlinked, Verdict, acts, refusal, unknown, waiting_for_code
@@ -116,10 +116,15 @@ class Doorkeeper:
         log.info(
             "person denied", extra={"session": self._desk.record.id, "author": author.id, "code": code.value}
         )
-        denied = Denied(person=author, code=code, body=body, thread=_thread(incoming))
+        thread = _thread(incoming)
+        # Outside of a thread nothing can be told in private: then it is a reply where they wrote.
+        told: Entry = Notice(body=body, surface=author.surface)
+        if thread is not None:
+            told = Denied(person=author, code=code, body=body, thread=thread)
         # Who only talks in the thread is told once, who asks us for something each time.
-        about = incoming.key if incoming.opens else f"{author.surface}/{author.id}"
-        await self._say(f"denied/{about}", denied)
+        asks = incoming.opens or thread is None or isinstance(incoming.event, Pressed | Chosen)
+        about = incoming.key if asks else f"{author.surface}/{author.id}"
+        await self._say(f"denied/{about}", told)
         await self._show(incoming, Fate.WITHDRAWN)
 
     async def _hold(

@@ -114,6 +114,22 @@ async def test_one_of_two_in_a_data_folder_does_not_start(threadline: Threadline
     await second.stop()
 
 
+async def test_it_starts_without_a_token_for_teams_and_says_so(tmp_path: Path) -> None:
+    teams = {
+        "THREADLINE_TEAMS__APP_ID": "8a7b6c5d-0000-4000-8000-1234567890ab",
+        "THREADLINE_TEAMS__APP_PASSWORD": "teams-secret",
+        "THREADLINE_TEAMS__TENANT_ID": "8a7b6c5d-0000-4000-8000-1234567890ac",
+        "THREADLINE_TEAMS__TOKEN_URL": "http://127.0.0.1:9/token",
+    }
+    settings = load(CONFIGURED | teams, tmp_path)
+    prepare(settings)
+    threadline = Threadline(settings)
+    assert threadline.troubles() == {}
+    await threadline.start()
+    assert threadline.troubles() == {"teams": "no token from Microsoft (ClientConnectorError)"}
+    await threadline.stop()
+
+
 async def test_a_bot_that_never_started_stops(settings: Settings) -> None:
     await Threadline(settings).stop()
 

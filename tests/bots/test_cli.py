@@ -1,18 +1,30 @@
 """The command `threadline`, as people and supervisors meet it."""
 
 import asyncio
+import base64
+import json
 import logging
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
 from bots.cli import USAGE_ERROR, main
+from bots.git_version import need_git, trouble_with
+from bots.linear_access import Misconfigured
+from core.activities import Author
+from core.store.accounts import AccountStore, LinkedAccount, Pair
+from core.store.database import Database
+from core.store.migrate import upgrade
+from core.store.vault import KEY_BYTES
+from tests.core.store.fakes import START, vault_of
 
 PATIENCE_S = 30
 CONFIGURED = {
@@ -192,3 +204,140 @@ def test_what_is_no_command_ends_with_the_usage(
         main(arguments)
     assert ended.value.code == USAGE_ERROR
     assert "usage: threadline" in capsys.readouterr().err
+
+
+GITHUB = {"THREADLINE_GITHUB__TOKEN": "ghp_secret", "THREADLINE_GITHUB__API_URL": "http://127.0.0.1:9"}
+
+
+def key_of(letter: str) -> str:
+    return base64.b64encode(letter.encode() * KEY_BYTES).decode()
+
+
+async def stored_link(url: str) -> None:
+    """A token that was sealed with another key than today's."""
+    database = Database(url)
+    person = Author("slack", "T1/UANN", "Ann")
+    link = LinkedAccount(
+        person="linear:ann", id=7, login="ann", by=person, evidence="oauth+linear", linked_at=START
+    )
+    await AccountStore(database, vault_of("a"), now=lambda: START).link(
+        link, Pair("ghu_secret", None, None, None)
+    )
+    await database.close()
+
+
+def test_a_key_that_is_missing_is_said_in_one_line(
+    alone: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'threadline.db'}"
+    upgrade(url)
+    asyncio.run(stored_link(url))
+    keys = {"THREADLINE_SECRET_KEYS": key_of("b"), "THREADLINE_DATABASE_URL": url}
+    for name, value in (CONFIGURED | GITHUB | keys | {"THREADLINE_PORT": str(free_port())}).items():
+        alone.setenv(name, value)
+    assert main(["serve"]) == USAGE_ERROR
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("threadline: ")]
+    assert len(told) == 1
+    assert told[0].startswith(
+        "threadline: THREADLINE_SECRET_KEYS, or secret.key in the data folder: code_accounts"
+    )
+    assert told[0].endswith("put the old key back, behind the new one")
+
+
+@pytest.mark.parametrize(
+    ("github", "code", "words"),
+    [(GITHUB, USAGE_ERROR, "need git 2.38 or newer, and here is “git version 2.37.9”"), ({}, 1, "database")],
+    ids=["with GitHub", "without"],
+)
+def test_an_old_git_is_said_where_github_is_set_up(
+    github: dict[str, str],
+    code: int,
+    words: str,
+    alone: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "git").write_text("#!/bin/sh\necho git version 2.37.9\n")
+    (tmp_path / "git").chmod(0o755)
+    (tmp_path / "threadline.db").mkdir()  # Ends it right after.
+    url = {"THREADLINE_DATABASE_URL": f"sqlite:///{tmp_path / 'threadline.db'}", "PATH": str(tmp_path)}
+    for name, value in (CONFIGURED | github | url).items():
+        alone.setenv(name, value)
+    assert main(["serve"]) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["git version 2.38.0", "git version 2.51.0.rc1", "git version 2.39.5 (Apple Git-154)", "git version 3.0"],
+)
+def test_a_newer_git_will_do(said: str) -> None:
+    assert trouble_with(said) is None
+
+
+@pytest.mark.parametrize("said", ["git version 2.37.9", "git version 1.99", "", "hello"])
+def test_an_older_git_will_not(said: str) -> None:
+    assert "git 2.38 or newer" in str(trouble_with(said))
+
+
+def test_a_machine_without_git_is_told_so(alone: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    alone.setenv("PATH", str(tmp_path))
+    with pytest.raises(Misconfigured, match="need git on the PATH"):
+        need_git()
+
+
+def test_the_github_manifest_is_printed_alone_and_how_to_use_it_beside(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["manifest", "github", "--url", "https://bot.test"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["url"] == "https://bot.test"
+    assert "--out app.html" in err
+
+
+def test_the_page_that_registers_the_github_app_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "app.html"
+    asked = ["manifest", "github", "--url", "https://bot.test", "--organization", "acme", "--out", str(page)]
+    assert main(asked) == 0
+    assert "https://github.com/organizations/acme/settings/apps/new" in page.read_text("utf-8")
+    assert "docs/install.md" in capsys.readouterr().out
+
+
+def audited(alone: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    url = f"sqlite:///{tmp_path / 'threadline.db'}"
+    alone.setenv("THREADLINE_DATABASE_URL", url)
+    upgrade(url)
+    asyncio.run(stored_link(url))
+    return url
+
+
+def test_the_audit_log_is_printed_and_verified(
+    alone: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audited(alone, tmp_path)
+    assert main(["audit"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    told = json.loads(line)
+    assert (told["n"], told["who"], told["action"], told["result"]) == (
+        1,
+        "slack:T1/UANN",
+        "link",
+        "to confirm",
+    )
+    assert main(["audit", "--verify"]) == 0
+    assert capsys.readouterr().out == f"1 rows, whole; the newest digest is {told['digest']}\n"
+
+
+def test_a_log_whose_end_is_cut_off_does_not_verify(
+    alone: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audited(alone, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "threadline.db")) as connection:
+        connection.execute("DELETE FROM audit")
+        connection.commit()
+    assert main(["audit", "--verify"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "threadline: the audit log does not hold at row 1\n")

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from core.activities import Author
 from core.pulls import CodeAccount
 from core.store.accounts import AccountStore, Ended, LinkedAccount, OtherAccount, Pair
+from core.store.audit import AuditStore, broken
 from core.store.database import Database
 from core.store.tables import code_accounts
 from core.store.vault import Tampered, UnknownKey
@@ -235,3 +236,67 @@ async def test_after_the_key_is_replaced_the_old_one_opens_nothing(
     assert await AccountStore(database, vault_of("b"), now=clock.now).pair(42) == PAIR
     with pytest.raises(UnknownKey):
         await store.pair(42)
+
+
+async def audited(database: Database) -> list[str]:
+    """The audit log, which holds."""
+    trail = await AuditStore(database, now=lambda: 0.0).trail()
+    assert list(broken(trail)) == []
+    told = [one.body for one in trail.records]
+    return [
+        f"{one['who']} {one['action']} @{one['login']} {one['account']} {one['evidence']}: {one['result']}"
+        for one in told
+    ]
+
+
+async def test_what_begins_and_ends_a_link_is_audited(
+    store: AccountStore, database: Database, clock: Clock
+) -> None:
+    ana, ben = "@ana-codes 42 oauth+email", "@ben 43 oauth+email"
+    await confirmed(store)
+    await store.confirm(42, ANA)
+    await store.link(LINK, FRESH)
+    await store.rotate(42, FRESH, PAIR)
+    await store.link(BENS, PAIR)
+    told = [
+        f"slack:T1/UANA link {ana}: to confirm",
+        f"slack:T1/UANA link {ana}: done",
+        f"slack:T1/UANA link {ana}: done",
+        f"slack:T1/UBEN link {ben}: to confirm",
+    ]
+    assert await audited(database) == told
+
+    clock.advance(timedelta(hours=2))
+    await store.forget_unconfirmed(clock.now())
+    assert not await store.lose(42, FRESH)
+    assert await store.lose(42, PAIR)
+    assert await store.lose(42, PAIR)
+    await confirmed(store)
+    await store.unlink(ANA)
+    await store.unlink(ANA)
+    await confirmed(store)
+    await store.forget(42)
+    assert (await audited(database))[4:] == [
+        f"slack:T1/UBEN unlink {ben}: never confirmed",
+        f"slack:T1/UANA unlink {ana}: lost",
+        f"slack:T1/UANA link {ana}: to confirm",
+        f"slack:T1/UANA link {ana}: done",
+        f"slack:T1/UANA unlink {ana}: done",
+        f"slack:T1/UANA link {ana}: to confirm",
+        f"slack:T1/UANA link {ana}: done",
+        f"slack:T1/UANA unlink {ana}: lost",
+    ]
+
+
+async def test_a_refused_link_leaves_nothing(store: AccountStore, database: Database) -> None:
+    await confirmed(store)
+    with pytest.raises(OtherAccount):
+        await store.link(replace(LINK, id=43, login="ana-too"), FRESH)
+    assert len(await audited(database)) == 2
+
+
+async def test_no_token_is_in_the_audit_log(store: AccountStore, database: Database) -> None:
+    await confirmed(store)
+    await store.unlink(ANA)
+    trail = await AuditStore(database, now=lambda: 0.0).trail()
+    assert not [one for one in trail.records if "access-" in str(one.body) or "refresh-" in str(one.body)]

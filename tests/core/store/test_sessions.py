@@ -227,6 +227,27 @@ async def test_a_reply_in_a_thread_of_ours_needs_no_mention(queue: Queue, accept
     assert queue.turns == [(session, 1), (session, 2)]
 
 
+async def test_what_people_say_among_themselves_counts_from_the_mention_to_the_end_of_its_turn(
+    store: SessionStore, queue: Queue, accept: Accept
+) -> None:
+    def aside(ts: str) -> Incoming:
+        return replace(said("lunch, anyone?", ts, opens=False), if_awaited=True)
+
+    assert await accept(aside("100.0")) == Accepted(Receipt.IGNORED)
+    session = await session_of(accept(said("fix it")))
+    assert (await accept(aside("100.2"))).receipt is Receipt.ACCEPTED
+    epoch = await begin_turn(store, session, said("fix it"))
+    await store.take(session, [2], TURN)
+    assert (await accept(aside("100.3"))).receipt is Receipt.ACCEPTED
+    await store.take(session, [3], TURN)
+    closed = TurnClosed(terminal=Response(body="Fixed."), outcome=Outcome.DONE, at=NOW + 5)
+    await store.apply(session, HandedOver(("slack/T1/C1/100.1",)), closed, epoch=epoch)
+    assert (await accept(aside("100.4"))).receipt is Receipt.IGNORED
+    assert await accept(aside("100.3")) == Accepted(Receipt.DUPLICATE, session)
+    assert queue.turns == [(session, 1), (session, 2), (session, 3)]
+    assert await store.waiting(session) == []
+
+
 async def test_a_mention_that_an_edit_makes_starts_a_session_with_what_it_says(
     store: SessionStore, accept: Accept
 ) -> None:
@@ -511,11 +532,11 @@ async def test_attempts_at_once_number_the_log_without_gaps(
 async def test_no_secret_gets_into_the_log(store: SessionStore, turn: tuple[SessionId, int]) -> None:
     session, epoch = turn
     action = Action(action="Ran", parameter="login hunter2", result="hunter2: ok")
-    question = Elicitation(id=ElicitationId("q1"), body="Is hunter2 right?", asked=("Ann",))
+    question = Elicitation(id=ElicitationId("q1"), body="Is hunter2 right?", asked=(ANN,))
     await store.apply(session, Noted(EntryKey("k"), action), Asked(question), epoch=epoch)
     assert [one.entry for one in await store.log(session, after=3)] == [
         Action(action="Ran", parameter="login [redacted]", result="[redacted]: ok"),
-        Elicitation(id=ElicitationId("q1"), body="Is [redacted] right?", asked=("Ann",)),
+        Elicitation(id=ElicitationId("q1"), body="Is [redacted] right?", asked=(ANN,)),
     ]
 
 
