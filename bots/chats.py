@@ -1,6 +1,6 @@
 """The chat platforms that are on: the bot of each, and how the mirror shows sessions there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from core.mirror.budget import Limit
 from core.mirror.cards import Render
 from core.mirror.chat_sink import SLACK_LIMITS, Charge, ChatSink, slack_charge
 from core.mirror.opening import Door
-from core.ports import ChatSurface, Inbox, Linker, ThreadOpener, ThreadReader
+from core.ports import AttachmentReader, ChatSurface, Inbox, Linker, ThreadOpener, ThreadReader
 from core.store.addresses import AddressStore
 from core.store.database import Database
 
@@ -44,13 +44,18 @@ class Bot(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """One platform; `name` is the surface's, as in `ThreadRef`."""
+    """One platform; `name` is the surface's, as in `ThreadRef`; `files` reads those that people send.
+
+    `trouble` tells why nothing can be said there, as far as the start showed; empty if all is well.
+    """
 
     name: str
     bot: Bot
     render: Render
     limits: Mapping[str, Limit]
     charge: Charge
+    files: AttachmentReader | None = None
+    trouble: Callable[[], str] = str
 
     def door(self) -> Door | None:
         """Where we may begin threads of our own, if the platform lets us."""
@@ -112,4 +117,4 @@ def _teams(settings: Settings, inbox: Inbox, addresses: AddressStore) -> Chat:
         service_url=teams.service_url,
         admission=Admission(tenants=frozenset({teams.tenant_id or "", *teams.tenants})),
     )
-    return Chat("teams", bot, render, TEAMS_LIMITS, teams_charge)
+    return Chat("teams", bot, render, TEAMS_LIMITS, teams_charge, bot.files, lambda: bot.trouble)

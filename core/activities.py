@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, TypeAdapter
+from pydantic import BeforeValidator, Discriminator, TypeAdapter
 
 from core.ids import ElicitationId, EntryKey, MessageRef, ThreadRef, TurnId
 from core.pulls import MergeMethod, PullAction, PullFacts, PullRef
@@ -49,6 +49,7 @@ class Blocker(StrEnum):
     LINEAR_GONE = "linear.gone"
     CHAT_THROTTLED = "chat.throttled"
     CHAT_GONE = "chat.gone"
+    CHAT_REFUSED = "chat.refused"
     FILE_UNSEEN = "file.unseen"
     REPO_CONFLICT = "repo.conflict"
     PUSH_REFUSED = "push.refused"
@@ -127,14 +128,19 @@ class Action:
     kind: Literal["action"] = "action"
 
 
+def _somebody(told: object) -> object:
+    # Logs of earlier versions tell no more than a name.
+    return Author("", "", told) if isinstance(told, str) else told
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elicitation:
-    """A question to people. `asked` names them; with no options only free text answers it."""
+    """A question to people, `asked` above all; with no options only free text answers it."""
 
     id: ElicitationId
     body: str
     options: tuple[Option, ...] = ()
-    asked: tuple[str, ...] = ()
+    asked: tuple[Annotated[Author, BeforeValidator(_somebody)], ...] = ()
     multiple: bool = False
     code: Blocker | None = None
     kind: Literal["elicitation"] = "elicitation"

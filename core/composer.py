@@ -147,6 +147,15 @@ def with_files(words: str, files: Sequence[File]) -> str:
     return "\n\n".join(parts)
 
 
+def cannot_see(files: Sequence[UnseenFile]) -> str:
+    """What people are told of files that the agent does not get, each with its reason."""
+    named: dict[str, list[str]] = {}
+    for one in files:
+        named.setdefault(one.why, []).append(one.name)
+    told = [f"I can't see {line_of(', '.join(names))} here: {why}." for why, names in named.items()]
+    return " ".join([*told, "Paste it."])
+
+
 def texts_from_linear(given: Sequence[Given]) -> list[str]:
     """What people wrote in Linear; there, an uploaded file is a link in the text."""
     texts = []

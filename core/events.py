@@ -153,6 +153,7 @@ class Incoming:
         event: What happened.
         author: Who did it.
         opens: It may start a session. Otherwise it counts only where there is one already.
+        if_awaited: It counts only while that works or waits for an answer, as people talk of all sorts there.
         message: The message itself, where a reaction can show its fate.
     """
 
@@ -161,6 +162,7 @@ class Incoming:
     event: IncomingEvent
     author: Author
     opens: bool = False
+    if_awaited: bool = False
     message: MessageRef | None = None
 
 

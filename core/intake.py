@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from core.activities import PLAN_APPROVED, Elicitation
-from core.commands import Act, Command, Stop, command_of
+from core.commands import Act, Command, New, Stop, command_of
 from core.events import (
     Attachment,
     Chosen,
@@ -30,6 +30,8 @@ from core.session import (
     Withdrawn,
     unheard,
 )
+
+NO_READER = "I cannot read files of a chat"
 
 _INCOMING: TypeAdapter[Incoming] = TypeAdapter(Incoming)
 
@@ -92,13 +94,24 @@ def fold(waiting: Sequence[Waiting]) -> list[Waiting]:
 def as_heard(incoming: Incoming, before: Sequence[Incoming]) -> Incoming:
     """The event as its session hears it, which heard `before` about the same message.
 
-    An edit that mentions us, of a message nobody heard, corrects nothing: it is said now.
+    An edit that mentions us, of a message nobody heard, corrects nothing: it is said now. Nor does an edit of
+    a word that was for us alone.
     """
+    is_new = all(map(_was_for_us, before)) if before else incoming.opens
     match incoming.event:
-        case Edited(text=text, attachments=attachments) if incoming.opens and not before:
+        case Edited(text=text, attachments=attachments) if is_new:
             return replace(incoming, event=Said(text, attachments))
         case _:
             return incoming
+
+
+def is_awaited(incoming: Incoming, session: Session, *, waits: bool) -> bool:
+    """Whether an event counts for its session as it stands.
+
+    Args:
+        waits: Something is in the inbox that no turn has taken yet.
+    """
+    return not incoming.if_awaited or waits or session.turn is not None or bool(session.questions)
 
 
 def is_outdated(incoming: Incoming, before: Sequence[Incoming]) -> bool:
@@ -143,6 +156,16 @@ def act_in(incoming: Incoming, session: Session) -> Act | None:
             return command
         case _:
             return None
+
+
+def _was_for_us(incoming: Incoming) -> bool:
+    """Whether the agent surely never read it: it was a command that nothing of goes to the agent."""
+    match incoming.event:
+        case Said(text=text):
+            # Without a pull request, "fix it" is a prompt.
+            return not isinstance(command_of(text), New | Act | None)
+        case _:
+            return False
 
 
 def _index(held: Sequence[Waiting], message: MessageRef) -> int | None:
@@ -202,8 +225,8 @@ def given_of(incoming: Incoming) -> Given:
     """What the agent is to read of this event."""
     match incoming.event:
         case Said(text=text, attachments=attachments):
-            unseen = [f"(I could not see {one.name}: {why_unseen(one)}.)" for one in attachments]
-            return _given(incoming, "\n".join([text, *unseen]))
+            said = _given(incoming, "\n".join([text, *map(_beside, attachments)]))
+            return replace(said, files=tuple(one for one in attachments if not why_unseen(one)))
         case Edited(text=text):
             return _given(incoming, f"Correction of my earlier message, it now reads: {text}")
         case Chosen(value=value):
@@ -215,8 +238,13 @@ def given_of(incoming: Incoming) -> Given:
 
 
 def why_unseen(file: Attachment) -> str:
-    """Why the agent does not get a file that came with a message in chat."""
-    return file.unseen or "I cannot read files of a chat"
+    """Why the agent does not get a file that came with a message in chat; "" if it can be asked for."""
+    return file.unseen or ("" if file.url else NO_READER)
+
+
+def _beside(file: Attachment) -> str:
+    why = why_unseen(file)
+    return f"(I could not see {file.name}: {why}.)" if why else f"(attached: {file.name})"
 
 
 def _given(incoming: Incoming, text: str) -> Given:

@@ -50,7 +50,7 @@ def narrate(event: AgentEvent, *, requester: Author | None) -> SessionEvent | No
         case PlanChanged(key=key, steps=steps):
             return Noted(key, Plan(steps=steps))
         case AgentAsked(question=question, body=body, options=options, multiple=multiple):
-            asked = (requester.name,) if requester else ()
+            asked = (requester,) if requester else ()
             return Asked(Elicitation(id=question, body=body, options=options, asked=asked, multiple=multiple))
         case _:
             return None

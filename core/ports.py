@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from core.activities import Author, Fate
-from core.events import AgentEvent, File, Image, Incoming, ThreadMessage
+from core.events import AgentEvent, Attachment, File, Image, Incoming, ThreadMessage
 from core.ids import ElicitationId, MessageRef, ThreadRef
 from core.pulls import (
     CodeAccount,
@@ -165,6 +165,12 @@ class ThreadOpener(Protocol):
 class FileReader(Protocol):
     async def read(self, texts: Sequence[str]) -> Sequence[File]:
         """The files that these texts name, in order and within limits; never raises for one of them."""
+        ...
+
+
+class AttachmentReader(Protocol):
+    async def read(self, files: Sequence[Attachment]) -> Sequence[File]:
+        """These files of a message, in order and within limits; never raises for one of them."""
         ...
 
 

@@ -23,12 +23,16 @@ from core.ids import ElicitationId
 from core.mirror.story import Story, fold
 
 HELP = """\
-Mention me with what to do; in a thread of ours just write. What I understand besides:
+I work in your code and tell of it here and in Linear. Say what to do; where others talk, mention me.
+In a thread of ours just write. What I understand besides:
 `status` where it stands · `why` what happened and what it waits for · `stop` end the turn
 `follow ENG-12` show that session here · `new …` another session in this thread
 `aside …` for people, not for the agent
 `plan first …` I show a plan and change nothing before you agree
 `repo=owner/name` `branch=name` `model=name` anywhere in a message"""
+
+UNHEARD = """
+If I do not react to what you just write, mention me: the owners here have not let me read along then."""
 
 REVIEWING = """
 `approve` · `request changes: …` · `comment: …` · `ready` · `merge` · `merge when green` · `update branch`

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from uuid import uuid4
 
@@ -196,6 +196,13 @@ class SessionService:
             return
         self._troubles[session_id, sink] = code
         await self._tell(session_id, f"trouble/{sink}/{uuid4()}", Blocked(code=code, body=WAITING[code]))
+
+    async def sink_refused(
+        self, session_id: SessionId, key: str, words: str, surfaces: Sequence[str]
+    ) -> None:
+        """Something will never be shown where it should: say so on these surfaces, once for each `key`."""
+        for surface in surfaces:
+            await self._reply(session_id, f"{key}/{surface}", Notice(body=words, surface=surface))
 
     async def _tell(self, session_id: SessionId, key: str, entry: Entry) -> None:
         """In the turn that is open, if one is."""

@@ -31,7 +31,7 @@ from core.activities import (
     TurnStarted,
     Unblocked,
 )
-from core.events import SessionOpened
+from core.events import Attachment, SessionOpened
 from core.ids import ElicitationId, EntryKey, MessageRef, TurnId
 
 ANSWERS = "answers/"
@@ -52,7 +52,7 @@ class Status(StrEnum):
 class Given:
     """One thing a person said, on its way to the agent. `key` is the inbox key.
 
-    `opened` holds what Linear told beside it, if it opened the session there.
+    `opened` holds what Linear told beside it, if it opened the session there; `files` can be asked for.
     """
 
     key: str
@@ -60,6 +60,7 @@ class Given:
     text: str
     message: MessageRef | None = None
     opened: SessionOpened | None = None
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

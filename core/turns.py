@@ -8,6 +8,8 @@ lock proves that the old one is dead.
 import asyncio
 import fcntl
 import io
+import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +23,8 @@ from core.errors import ThreadlineError
 from core.ids import SessionId, TurnId
 from core.store.database import Database
 from core.store.tables import workers
+
+log = logging.getLogger(__name__)
 
 RunTurn = Callable[[SessionId, TurnId], Awaitable[str]]
 
@@ -36,6 +40,9 @@ TURNS_AT_ONCE = 500
 RECOVERY_ATTEMPTS = 1_000
 # Not used for deciding yet: another machine's worker would call this one dead after it.
 LEASE_S = 30.0
+# How long a turn that is over may take to be written down before we stop without it.
+GRACE_S = 10.0
+SETTLED_POLL_S = 0.01
 
 
 class SlotTaken(ThreadlineError):
@@ -43,12 +50,33 @@ class SlotTaken(ThreadlineError):
 
 
 _run_turn: RunTurn | None = None
+_running: set[asyncio.Task[object]] = set()
+"""Those that play a turn now; what else DBOS does for it comes before or after."""
 
 
 @DBOS.step(name="run_turn")
 async def _step(session_id: str, turn: str) -> str:
     assert _run_turn is not None, "the queue runs workflows only between start and stop"
-    return await _run_turn(SessionId(session_id), TurnId(turn))
+    task = asyncio.current_task()
+    assert task is not None
+    _running.add(task)
+    try:
+        return await _run_turn(SessionId(session_id), TurnId(turn))
+    finally:
+        _running.discard(task)
+
+
+async def _leave_it(_: SessionId, _turn: TurnId) -> str:
+    """Play nothing: the turn stays as it is, for the next start."""
+    raise asyncio.CancelledError
+
+
+def _left_after(patience_s: float, dbos: DBOS) -> int:
+    """How many workflows are still not written down; waits for them."""
+    deadline = time.monotonic() + patience_s
+    while (left := dbos._active_workflows_set.activeList()) and time.monotonic() < deadline:
+        time.sleep(SETTLED_POLL_S)
+    return len(left)
 
 
 @DBOS.workflow(name="turn", max_recovery_attempts=RECOVERY_ATTEMPTS)
@@ -69,6 +97,7 @@ class TurnQueue:
             serializer=DBOSPortableJSONSerializer(),
         )
         self._lock: io.TextIOWrapper | None = None
+        self._dbos: DBOS | None = None
         self._executor = ""
 
     def enqueue(self, connection: sa.Connection, session_id: SessionId, seq: int) -> None:
@@ -126,7 +155,7 @@ class TurnQueue:
             "notification_listener_polling_interval_sec": 1.0,
             "serializer": DBOSPortableJSONSerializer(),
         }
-        DBOS(config=config)
+        self._dbos = DBOS(config=config)
         DBOS.launch()
         await DBOS.register_queue_async(
             QUEUE,
@@ -145,6 +174,10 @@ class TurnQueue:
         Call it last: what else waits for a thread at that moment is cancelled.
         """
         global _run_turn
+        if self._dbos is not None:
+            _run_turn = _leave_it
+            await self._settle(self._dbos)
+            self._dbos = None
         await self._mark([self._executor], "dead")
         await asyncio.to_thread(DBOS.destroy)
         # DBOS had put its own thread pool in the place of the loop's, and took it along.
@@ -154,6 +187,20 @@ class TurnQueue:
         if self._lock:
             self._lock.close()
             self._lock = None
+
+    async def _settle(self, dbos: DBOS) -> None:
+        """Begin no turn any more, cut short what is played, and let DBOS write down what is over.
+
+        It would ask its thread pool for that after it has closed it: the turn would be played again.
+        """
+        for event in dbos.background_thread_stop_events:
+            event.set()
+        workers = [one for one in threading.enumerate() if one.name == f"queue-worker-{QUEUE}"]
+        await asyncio.gather(*(asyncio.to_thread(one.join, GRACE_S) for one in workers))
+        for task in list(_running):
+            task.cancel()
+        if left := await asyncio.to_thread(_left_after, GRACE_S, dbos):
+            log.warning("turns did not settle", extra={"turns": left})
 
     async def _register(self) -> list[str]:
         async with self._database.write() as connection:

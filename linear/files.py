@@ -9,7 +9,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 
-from core.events import File, Image, TextFile, UnseenFile
+from core.events import File
+from core.files import Unreadable, grown, read_each
 from linear.client import TokenSource
 from linear.errors import LinearError
 from linear.sansio import authorization_header
@@ -17,27 +18,11 @@ from linear.sansio import authorization_header
 log = logging.getLogger(__name__)
 
 UPLOADS_ORIGIN = "https://uploads.linear.app"
-FILES_AT_MOST = 10
-FILE_BYTES = 5 << 20
-TOTAL_BYTES = 20 << 20
-# The model takes 5 MiB of base64.
-IMAGE_BYTES = FILE_BYTES * 3 // 4
-TEXT_CHARS = 20_000
 REDIRECTS_AT_MOST = 3
 STEP_TIMEOUT_S = 5.0
 READ_WITHIN_S = 15.0
 
 _LINK = re.compile(r"\[([^\[\]]*)\]\((https?://[^\s()<>]+)[^()]*\)|(https?://[^\s()<>\[\]\"']+)")
-_MAGIC = (
-    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
-    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
-    (re.compile(rb"GIF8[79]a"), "image/gif"),
-    (re.compile(rb"RIFF....WEBP", re.DOTALL), "image/webp"),
-)
-
-
-class _Unseen(Exception):
-    """Carries why a file cannot be shown to the agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +71,11 @@ class LinearFiles:
         self._within_s = within_s
 
     async def read(self, texts: Sequence[str]) -> Sequence[File]:
-        files, left = list[File](), TOTAL_BYTES
         until = asyncio.get_running_loop().time() + self._within_s
-        for number, link in enumerate(links_in(texts, self._origin)):
-            if number >= FILES_AT_MOST:
-                files.append(UnseenFile(link.name, f"only the first {FILES_AT_MOST} files are read"))
-                continue
-            try:
-                body = await self._download(link.url, min(FILE_BYTES, left), until)
-                files.append(_file(link.name, body))
-                left -= len(body)
-            except _Unseen as reason:
-                files.append(UnseenFile(link.name, str(reason)))
-        return files
+        links = [(link.name, link.url) for link in links_in(texts, self._origin)]
+        return await read_each(links, lambda url, limit: self._download(url, limit, until))
 
     async def _download(self, url: str, limit: int, until: float) -> bytes:
-        if limit <= 0:
-            raise _Unseen("together the files are too large")
         try:
             async with asyncio.timeout_at(until):
                 return await self._authorized(url, limit)
@@ -111,7 +84,7 @@ class LinearFiles:
             log.warning("linear file unread", extra={"error": type(error).__name__})
         except LinearError as error:
             log.warning("linear file unread", extra={"error": str(error)})
-        raise _Unseen("Linear did not send it")
+        raise Unreadable("Linear did not send it")
 
     async def _authorized(self, url: str, limit: int) -> bytes:
         token = await self._token.current()
@@ -119,7 +92,7 @@ class LinearFiles:
         if answer is None:
             answer = await self._follow(url, await self._token.renew(token), limit)
         if answer is None:
-            raise _Unseen("Linear does not let the app read it")
+            raise Unreadable("Linear does not let the app read it")
         return answer
 
     async def _follow(self, url: str, token: str, limit: int) -> bytes | None:
@@ -131,37 +104,19 @@ class LinearFiles:
                     return await _body(answer, limit)
                 target, headers = urljoin(url, answer.headers["Location"]), {}
             if urlsplit(target).scheme != urlsplit(self._origin).scheme:
-                raise _Unseen("it lies at an address that is not safe")
+                raise Unreadable("it lies at an address that is not safe")
             url = target
-        raise _Unseen("it is nowhere to be found")
+        raise Unreadable("it is nowhere to be found")
 
 
 async def _body(answer: httpx.Response, limit: int) -> bytes | None:
     if answer.status_code == 401:
         return None
     if answer.status_code != 200:
-        raise _Unseen(f"Linear answered {answer.status_code}")
+        raise Unreadable(f"Linear answered {answer.status_code}")
     if answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "text/html":
-        raise _Unseen("Linear shows a page in its place")  # The one for signing in, most likely.
+        raise Unreadable("Linear shows a page in its place")  # The one for signing in, most likely.
     body = bytearray()
     async for chunk in answer.aiter_bytes():
-        body += chunk
-        if len(body) > limit:
-            raise _Unseen("it is too large")
+        grown(body, chunk, limit)
     return bytes(body)
-
-
-def _file(name: str, body: bytes) -> Image | TextFile:
-    """By what is in it: names and headers may be wrong, and what is no image breaks the model's call."""
-    if media_type := next((kind for magic, kind in _MAGIC if magic.match(body)), None):
-        if len(body) > IMAGE_BYTES:
-            raise _Unseen("it is too large for an image")
-        return Image(name, media_type, body)
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError:
-        raise _Unseen("it is neither an image nor text") from None
-    if "\0" in text:
-        raise _Unseen("it is neither an image nor text")
-    cut = f"{text[:TEXT_CHARS]}\n(cut here: {len(text)} characters in all)"
-    return TextFile(name, text if len(text) <= TEXT_CHARS else cut)

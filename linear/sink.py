@@ -37,6 +37,7 @@ from core.ids import uuid_for
 from core.mirror.budget import Limit, Measured
 from core.mirror.pulls import named, state_of
 from core.mirror.queue import Form, Priority, Rolling, Skip, Snapshot, Solid
+from core.mirror.refusals import Loss, loss_of
 from core.mirror.sink import Delivered, Memory, Op, View
 from core.mirror.story import Story
 from core.ports import Linker
@@ -68,6 +69,10 @@ _STATES = {PullAction.READY: "ready", PullAction.MERGE: "merged", PullAction.CLO
 """What a pull request is called after somebody did this."""
 
 LINEAR_CODES = frozenset(code for code in Blocker if code.startswith("linear."))
+
+
+UNSHOWN = Loss("activity", "a part of this session", in_place=False)
+"""Of a lasting activity without a line in its place: the thread has it, and says once that Linear has not."""
 
 
 class AccessLost(TryLater):
@@ -155,7 +160,9 @@ class LinearSink:
         activity = merged(several) if len(several) > 1 else activity_of(newest.entry, story)
         if activity is None:
             return None
-        return Op("request", {"id": uuid_for(f"linear/{view.session}/{newest.key}"), **activity})
+        id = uuid_for(f"linear/{view.session}/{newest.key}")
+        loss = None if activity.get("ephemeral") else loss_of(newest, story) or UNSHOWN
+        return Op("request", {"id": id, **activity}, loss=loss)
 
     async def deliver(self, target: str, op: Op, *, again: bool) -> Delivered:
         del again  # The same id, the same whole plan or the same link does no harm.
@@ -171,6 +178,11 @@ class LinearSink:
         del op, delivered  # Activities are never edited, so there is nothing to remember.
         return memory
 
+    def instead(self, op: Op, words: str) -> Op:
+        # Of the same kind: a question still waits for an answer, and what ends a session ends it.
+        content = {"type": op.call["content"]["type"], "body": words}
+        return Op(op.cost, {"id": uuid_for(f"{op.call['id']}/line"), "content": content})
+
     def limit(self, cost: str) -> Limit:
         del cost  # Every call is a request to Linear.
         return REQUESTS
@@ -181,6 +193,8 @@ class LinearSink:
                 return Blocker.LINEAR_REVOKED
             case Throttled():
                 return Blocker.LINEAR_QUOTA
+            case Refused():
+                return Blocker.LINEAR_REFUSED
             case _:
                 return Blocker.LINEAR_DOWN
 

@@ -53,6 +53,7 @@ from core.mirror.words import (
     OPEN_IN_LINEAR,
     STEP_CHARS,
     STOP,
+    addressed,
     asking,
     closing,
     doing_of,
@@ -76,6 +77,7 @@ FALLBACK_CHARS: Final = 3_000
 """`text`, for notifications and screen readers; an edit takes 4,000."""
 
 BUTTONS: Final = 5
+NAME_CHARS: Final = 100
 
 
 def render(item: ChatItem) -> list[Payload]:
@@ -186,14 +188,25 @@ def _mention(to: Author | None) -> str:
 
 
 def _question(item: QuestionItem) -> Payload:
-    said = _one_part(markdown(asking(item.question)))
-    asked: Block = {"type": "markdown", "text": said}
+    question = item.question
     if item.answered is None:
-        fallback = clipped_as(escape, said, FALLBACK_CHARS)
-        return payload(fallback, [asked, *_choices(item.question), context(hint(item.question))])
-    closed = closing(item.question, item.answered)
+        fallback, asked = _asked(question)
+        return payload(fallback, [*asked, *_choices(question), context(hint(question))])
+    said, closed = _one_part(markdown(asking(question))), closing(question, item.answered)
     fallback = clipped_as(escape, closed, FALLBACK_CHARS)
-    return payload(fallback, [asked, context(clipped_as(mrkdwn, closed, SECTION_CHARS))])
+    below = context(clipped_as(mrkdwn, closed, SECTION_CHARS))
+    return payload(fallback, [{"type": "markdown", "text": said}, below])
+
+
+def _asked(question: Elicitation) -> tuple[str, list[Block]]:
+    """The question for notifications and as it is shown; mentions only count outside of `markdown`."""
+    if not any(map(_mention, question.asked)):
+        said = _one_part(markdown(asking(question)))
+        return clipped_as(escape, said, FALLBACK_CHARS), [{"type": "markdown", "text": said}]
+    names = [_mention(one) or clipped_as(escape, one.name, NAME_CHARS) for one in question.asked]
+    lead, said = addressed(question, names), _one_part(markdown(question.body))
+    fallback = clipped_as(escape, said, FALLBACK_CHARS - len(lead) - 1)
+    return f"{lead} {fallback}", [*sections([lead]), {"type": "markdown", "text": said}]
 
 
 def _choices(question: Elicitation) -> list[Block]:

@@ -1,6 +1,6 @@
 """Adaptive Cards 1.5, as far as the story needs them. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bots.teams.buttons import Data, wire
@@ -27,13 +27,15 @@ _LANGUAGES: Final = {
 """The names that a CodeBlock takes."""
 
 
-def card(body: Sequence[Element], actions: Sequence[Action] = ()) -> Element:
-    """A card as wide as the message."""
+def card(
+    body: Sequence[Element], actions: Sequence[Action] = (), mentions: Sequence[Mapping[str, Any]] = ()
+) -> Element:
+    """A card as wide as the message; `mentions` are the entities of those in its texts."""
     content: Element = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.5",
-        "msteams": {"width": "Full"},
+        "msteams": {"width": "Full", **({"entities": list(mentions)} if mentions else {})},
         "body": list(body),
     }
     return content | {"actions": list(actions)} if actions else content
@@ -61,8 +63,8 @@ def prose(text: str) -> list[Element]:
     """Markdown that is safe already: paragraphs and lists as they are, code in blocks of its own."""
     parts = fenced_parts(text)
     if sum(isinstance(part, Code) for part in parts) > CODE_BLOCKS:
-        return [_words(text)]
-    return [_code(part) if isinstance(part, Code) else _words(part) for part in parts]
+        return [words(text)]
+    return [_code(part) if isinstance(part, Code) else words(part) for part in parts]
 
 
 def label(text: str) -> str:
@@ -123,7 +125,8 @@ def submit(title: str, data: Data) -> Action:
     return {"type": "Action.Submit", "title": label(title), "data": wire(data)}
 
 
-def _words(text: str) -> Element:
+def words(text: str) -> Element:
+    """Markdown that is safe already, as one block."""
     return {"type": "TextBlock", "text": text, "wrap": True}
 
 
@@ -132,5 +135,5 @@ def _code(code: Code) -> Element:
         "type": "CodeBlock",
         "codeSnippet": code.text,
         "language": _LANGUAGES.get(code.language.lower(), "PlainText"),
-        "fallback": _words(code.text),
+        "fallback": words(code.text),
     }

@@ -1,6 +1,8 @@
 """The Bot Connector: the calls that a bot makes, one request each, failures in the core's words."""
 
-from collections.abc import Collection, Mapping
+import logging
+from collections.abc import Awaitable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -13,6 +15,13 @@ from bots.teams.http import HTTP_ERRORS, Answer, ask
 from bots.teams.tokens import BotToken
 from core.errors import DeliveryError, Refused, TryLater
 from core.ports import Payload
+
+log = logging.getLogger(__name__)
+
+MUTE: Final = (
+    "nothing can be said in Teams: check THREADLINE_TEAMS__APP_ID and THREADLINE_TEAMS__APP_PASSWORD"
+)
+"""For whoever runs us, when we get no token: a secret ends after two years at the latest."""
 
 _TARGETED: Final = "?isTargetedActivity=true"
 _MEMBER_PAGE: Final = "?pageSize=50"
@@ -58,6 +67,14 @@ class Connector:
         self._http = http
         self._token = token
         self._service_hosts = service_hosts
+        self._trouble = ""
+
+    async def trouble(self) -> str:
+        """Why Microsoft gives us no token now; empty if it does."""
+        with suppress(TryLater):
+            await self._minted(self._token.current())
+            return ""
+        return self._trouble
 
     async def send(self, at: Spot, activity: Payload, *, targeted: bool = False) -> str:
         """Post a message and return its id; may raise `Nameless`.
@@ -79,9 +96,9 @@ class Connector:
         path = f"{_message(at, message)}{_TARGETED if targeted else ''}"
         await self._call("delete", "DELETE", at.service_url, path)
 
-    async def react(self, at: Spot, message: str, reaction: str) -> None:
-        """Add a reaction; where Teams will not have it, nothing happens."""
-        await self._reaction("PUT", at, message, reaction)
+    async def react(self, at: Spot, message: str, reaction: str) -> bool:
+        """Add a reaction; false where Teams will not have it."""
+        return await self._reaction("PUT", at, message, reaction)
 
     async def unreact(self, at: Spot, message: str, reaction: str) -> None:
         """Take a reaction of ours away; where there is none, nothing happens."""
@@ -110,11 +127,12 @@ class Connector:
         message = answer.get("activityId") if isinstance(answer, Mapping) else None
         return Opened(_text(answer, "id", "create"), message if isinstance(message, str) else None)
 
-    async def _reaction(self, method: str, at: Spot, message: str, reaction: str) -> None:
+    async def _reaction(self, method: str, at: Spot, message: str, reaction: str) -> bool:
         path = f"{_message(at, message)}/reactions/{_segment(reaction)}"
         answer = await self._ask("react", method, at.service_url, path, None)
         if answer.status >= 300 and answer.status in _PASSING:
             raise delivery_error("react", answer.status, answer.body, answer.headers)
+        return answer.status < 300
 
     async def _call(
         self, call: str, method: str, service_url: str, path: str, body: Payload | None = None
@@ -128,11 +146,27 @@ class Connector:
         if not is_trusted(service_url, self._service_hosts):
             raise TryLater(f"{call}: the serviceUrl is not among the service hosts")
         url = f"{service_url.rstrip('/')}/v3/conversations{path}"
-        token = await self._token.current()
+        token = await self._minted(self._token.current())
         answer = await self._try(call, method, url, body, token)
-        if answer.status != 401:
-            return answer
-        return await self._try(call, method, url, body, await self._token.renew(token))
+        if answer.status == 401:
+            answer = await self._try(call, method, url, body, await self._minted(self._token.renew(token)))
+        self._note("Teams refuses our token" if answer.status == 401 else "")
+        return answer
+
+    async def _minted(self, token: Awaitable[str]) -> str:
+        try:
+            return await token
+        except TryLater as error:
+            self._note(str(error))
+            raise
+
+    def _note(self, trouble: str) -> None:
+        """Say what keeps us from saying anything, once: every call is made again for as long as it lasts."""
+        if trouble and not self._trouble:
+            log.error(MUTE, extra={"reason": trouble})
+        elif self._trouble and not trouble:
+            log.warning("things can be said in Teams again")
+        self._trouble = trouble
 
     async def _try(self, call: str, method: str, url: str, body: Payload | None, token: str) -> Answer:
         try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from bots.teams.buttons import Answer, Ask, Choose, Pick, press_in
-from bots.teams.cards import Action, Element, card, payload, prose
+from bots.teams.cards import Action, Element, card, payload, prose, words
 from bots.teams.wire import ADAPTIVE
 from core.ports import Payload
 
@@ -31,7 +31,7 @@ def doubted(message: Payload) -> Payload:
     """
     content = _card_of(message)
     if content is not None and not _asks(content):
-        shown = {**content, "body": [_words(MAYBE_SHOWN), *content.get("body", ())]}
+        shown = {**content, "body": [words(MAYBE_SHOWN), *content.get("body", ())]}
         return {**message, "attachments": [{"contentType": ADAPTIVE, "content": shown}]}
     return _behind_a_button(message, content)
 
@@ -42,24 +42,21 @@ def begun_in_doubt(message: Payload) -> Payload:
 
 
 def _behind_a_button(message: Payload, content: Mapping[str, Any] | None) -> Payload:
-    mentions, others = _mentions(message)
+    mentions, others = _mentions(message, content)
     hidden = {
         "type": "Container",
         "id": _HIDDEN,
         "isVisible": False,
         "items": list(_elements(message, content)),
     }
-    shown = card([_words(MAYBE_SAID), hidden], [_show()])
-    if mentions:
-        shown = {**shown, "msteams": {**shown["msteams"], "entities": mentions}}
-    told = payload(MAYBE_SAID, shown)
+    told = payload(MAYBE_SAID, card([words(MAYBE_SAID), hidden], [_show()], mentions))
     return {**told, "entities": others} if others else told
 
 
 def _elements(message: Payload, content: Mapping[str, Any] | None) -> Iterator[Element]:
     if content is None:
         text = message.get("text") or ""
-        yield from prose(text) if len(text) <= PROSE_CHARS else [_words(text)]
+        yield from prose(text) if len(text) <= PROSE_CHARS else [words(text)]
         return
     yield from content.get("body", ())
     if actions := content.get("actions"):
@@ -68,10 +65,6 @@ def _elements(message: Payload, content: Mapping[str, Any] | None) -> Iterator[E
 
 def _show() -> Action:
     return {"type": "Action.ToggleVisibility", "title": SHOW, "targetElements": [_HIDDEN]}
-
-
-def _words(text: str) -> Element:
-    return {"type": "TextBlock", "text": text, "wrap": True}
 
 
 def _card_of(message: Payload) -> Mapping[str, Any] | None:
@@ -87,8 +80,9 @@ def _asks(content: Mapping[str, Any]) -> bool:
     )
 
 
-def _mentions(message: Payload) -> tuple[list[Element], list[Element]]:
+def _mentions(message: Payload, content: Mapping[str, Any] | None) -> tuple[list[Element], list[Element]]:
     """The mentions, which a card has to carry itself, and all else that the message is marked with."""
     entities = message.get("entities", ())
-    mentions = [each for each in entities if each["type"] == "mention"]
+    carried = content["msteams"].get("entities", ()) if content else ()
+    mentions = [*carried, *(each for each in entities if each["type"] == "mention")]
     return mentions, [each for each in entities if each["type"] != "mention"]

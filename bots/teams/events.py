@@ -1,7 +1,8 @@
 """Teams' verified activities -> `Incoming`, and the answers that Teams shows at once. Pure.
 
 Keys are made of the conversation and the message's own id, which stay the same when Teams delivers again. A
-press comes under a new id each time; there it is the nonce that our own card carries.
+press comes under a new id each time; there it is the nonce that our own card carries, and who pressed: what
+one person may not do, another may.
 """
 
 from collections.abc import Mapping
@@ -157,8 +158,14 @@ def _said(activity: Activity) -> Incoming | None:
         event=Said(message_text(activity), files_of(activity), at=_said_at(activity)),
         author=author_of(activity),
         opens=opens,
+        if_awaited=not opens and _never_ends(activity),
         message=message,
     )
+
+
+def _never_ends(activity: Activity) -> bool:
+    """Whether it is one thread for ever, in which people talk of everything: a session there has to end."""
+    return kind_of(activity) not in (CHANNEL, PERSONAL)
 
 
 def _said_at(activity: Activity) -> float | None:
@@ -173,14 +180,15 @@ def _changed(activity: Activity) -> Incoming:
 
     Teams does not say what it read before. One that mentions us may do so for the first time.
     """
-    message = _place_of(activity)
+    message, opens = _place_of(activity), is_for_us(activity)
     restored = activity.channel_data is not None and activity.channel_data.event_type == "undeleteMessage"
     return Incoming(
         key=f"{_key(message)}/{'restore' if restored else 'edit'}/{activity.timestamp}",
         place=message.thread,
         event=Edited(message, message_text(activity), files_of(activity)),
         author=author_of(activity),
-        opens=is_for_us(activity),
+        opens=opens,
+        if_awaited=not opens and _never_ends(activity),
         message=message,
     )
 
@@ -289,12 +297,12 @@ def _meant(activity: Activity, press: Press) -> Incoming | None:
 
 
 def _clicked(activity: Activity, press: Press, event: IncomingEvent) -> Incoming:
-    thread, more = thread_of(activity), ""
+    thread, more = thread_of(activity), f"/{activity.author.id}"
     if isinstance(press.data, Pick):
-        more = f"/{press.fields.get('picked', '')}"
+        more += f"/{press.fields.get('picked', '')}"
     elif isinstance(press.data, Act):
         # Pressed again, it is meant again. One that Teams repeats under another id is settled as done before.
-        more = f"/{activity.author.id}/{activity.own_id}"
+        more += f"/{activity.own_id}"
     return Incoming(
         key=f"{_key(MessageRef(thread, 'press'))}/{press.data.nonce}{more}",
         place=thread,

@@ -22,8 +22,10 @@ _REMOVED: Final = frozenset(
 )
 """With 404: what the call was about is not there, but the conversation may be."""
 
-_NOT_DONE: Final = frozenset({412, 503})
-"""By their meaning nothing was begun: a condition did not hold, or nobody was there to take the call."""
+_NOT_DONE: Final = frozenset({412})
+"""By its meaning nothing was begun: a condition did not hold. 503 is no such word: a gateway may answer it
+for a call that was executed behind it.
+"""
 
 
 def delivery_error(call: str, status: int, body: Any, headers: Mapping[str, str]) -> DeliveryError:

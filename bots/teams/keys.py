@@ -88,14 +88,18 @@ class SigningKeys:
         self._fetching: asyncio.Task[None] | None = None
 
     async def find(self, kid: str) -> SigningKey | None:
-        """The key with this id, None if Microsoft has none; raises `KeysUnavailable`."""
+        """The key with this id, None if Microsoft has none; raises `KeysUnavailable`.
+
+        Soon after a fetch nobody can say that: the key may be newer, and what it signed must come again.
+        """
         known = self._known(kid)
         if known is not None:
             if self._age_s() >= FRESH_S:
                 self._fetch_soon()
             return known
-        if (fetching := self._fetch_soon()) is not None:
-            await self._wait_for(fetching)
+        if (fetching := self._fetch_soon()) is None:
+            raise KeysUnavailable(self._trouble or "it is too early to ask for the newest keys again")
+        await self._wait_for(fetching)
         known = self._known(kid)
         if known is None and self._trouble is not None:
             raise KeysUnavailable(self._trouble)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from botbuilder.core import InvokeResponse, TurnContext
@@ -15,6 +16,7 @@ from bots.teams.heard import Heard
 from bots.teams.inbound import files_of, message_text
 from bots.teams.presence import ABSENT, Presence
 from bots.teams.wire import Activity, MalformedActivity, parsed
+from core.activities import Author
 from core.events import Incoming, ThreadMessage
 from core.ports import Inbox
 
@@ -71,7 +73,7 @@ class TeamsListeners(TeamsActivityHandler):
             return InvokeResponse(status=501)
         if is_ours and activity.name == FETCH and not await self._presence.is_in(address_of(body)):
             return InvokeResponse(status=200, body=dict(told(ABSENT)))
-        await self._accept(invoked.incoming)
+        await self._accept(invoked.incoming, activity)
         return InvokeResponse(status=200, body=dict(invoked.answer))
 
     async def _on_activity(self, turn_context: TurnContext) -> None:
@@ -80,7 +82,7 @@ class TeamsListeners(TeamsActivityHandler):
         incoming = parse_activity(body, self._admission)
         if await self._place(body, activity):
             self._hear(activity)
-        await self._accept(incoming)
+        await self._accept(incoming, activity)
 
     async def _place(self, body: Mapping[str, Any], activity: Activity) -> bool:
         """Remember the way back, before anything is accepted that needs it; whether it is one of ours."""
@@ -106,13 +108,18 @@ class TeamsListeners(TeamsActivityHandler):
             case _:
                 return
 
-    async def _accept(self, incoming: Incoming | None) -> None:
+    async def _accept(self, incoming: Incoming | None, activity: Activity) -> None:
         if incoming is None:
             return
         if not incoming.key.isprintable():
             raise MalformedActivity("an id of the activity has control characters in it")
-        receipt = await self._inbox.accept(incoming)
+        receipt = await self._inbox.accept(replace(incoming, author=await self._met(incoming, activity)))
         log.debug("teams activity stored", extra={"key": incoming.key, "receipt": receipt.value})
+
+    async def _met(self, incoming: Incoming, activity: Activity) -> Author:
+        """Who it is, under the id under which we first met them."""
+        first = await self._directory.first_id(activity.tenant, activity.author)
+        return replace(incoming.author, id=f"{activity.tenant}/{first}")
 
 
 def _thread_message(activity: Activity) -> ThreadMessage:

@@ -54,18 +54,19 @@ class People:
         self._known: dict[tuple[str, str], tuple[float, Person | None]] = {}
 
     async def find(self, tenant: str, user: str) -> Person | None:
-        """The person, or None if Teams will not tell; passing trouble raises `DeliveryError`."""
+        """Whom we first met as `user`, or None if Teams will not tell; trouble raises `DeliveryError`."""
         until, person = self._known.get((tenant, user), (0.0, None))
         if self._now() < until:
             return person
         try:
-            address = await self._directory.of_person(tenant, user)
+            now = await self._directory.id_now(tenant, user)
+            address = await self._directory.of_person(tenant, now)
         except StoreUnavailable as error:
             raise TryLater(f"member: {error}") from error
         if address is None:
             return None
         try:
-            told = await self._connector.member(Spot(address.service_url, address.conversation), user)
+            told = await self._connector.member(Spot(address.service_url, address.conversation), now)
         except Refused:
             told = {}
         person = _person(told, {"", tenant, *self._friends})

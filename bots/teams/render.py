@@ -15,6 +15,7 @@ from bots.teams.cards import (
     open_url,
     payload,
     prose,
+    words,
 )
 from bots.teams.events import user_of
 from bots.teams.markup import Run, cleaned, linked, literal, markdown, run, runs, safe_url
@@ -51,6 +52,7 @@ from core.mirror.words import (
     OPEN_IN_LINEAR,
     STEP_CHARS,
     STOP,
+    addressed,
     asking,
     closing,
     doing_of,
@@ -83,6 +85,7 @@ NAME_CHARS: Final = 100
 
 ANSWER: Final = "Answer"
 OTHER_ANSWER: Final = "Something else"
+UNHEARD: Final = "(mention me if I do not react)"
 _MISSING: Final = "Choose something first."
 
 AI_GENERATED: Final = {
@@ -205,13 +208,34 @@ def _mention(to: Author | None) -> dict[str, Any] | None:
 
 def _question(item: QuestionItem) -> Payload:
     question = item.question
-    asked = prose(_one_part(markdown(asking(question)), CARD_CHARS))
     if item.answered is not None:
+        asked = prose(_one_part(markdown(asking(question)), CARD_CHARS))
         closed = clipped(closing(question, item.answered), LINE_CHARS)
         return payload(closed, card([*asked, line(runs(closed, **_SUBTLE))]))
     fields, actions = _choices(question)
-    body = [*asked, *fields, line([run(hint(question), **_SUBTLE)])]
-    return payload(asking(question), card(body, actions))
+    asked, mentions = _asked(question)
+    body = [*asked, *fields, line([run(_hint(question), **_SUBTLE)])]
+    return payload(asking(question), card(body, actions, mentions))
+
+
+def _hint(question: Elicitation) -> str:
+    """How else to answer; where nobody consented that we read along, we only hear what mentions us."""
+    said = hint(question)
+    return f"{said.removesuffix('.')} {UNHEARD}{'.' if said.endswith('.') else ''}"
+
+
+def _asked(question: Elicitation) -> tuple[list[Element], list[dict[str, Any]]]:
+    """The question, and the mentions in it: what it says of itself must not touch them."""
+    found = [_mention(one) for one in question.asked]
+    mentions = [each for each in found if each]
+    if not mentions:
+        return prose(_one_part(markdown(asking(question)), CARD_CHARS)), []
+    names = [
+        each["text"] if each else markdown(clipped(one.name, NAME_CHARS))
+        for one, each in zip(question.asked, found, strict=True)
+    ]
+    said = _one_part(markdown(question.body), CARD_CHARS)
+    return [words(addressed(question, names)), *prose(said)], mentions
 
 
 def _choices(question: Elicitation) -> tuple[list[Element], list[Action]]:

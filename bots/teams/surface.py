@@ -15,10 +15,11 @@ from bots.teams.directory import Directory
 from bots.teams.doubts import begun_in_doubt, doubted
 from bots.teams.events import user_of
 from bots.teams.heard import Heard
+from bots.teams.mentions import mentioned_in, renamed
 from bots.teams.people import People
 from bots.teams.whispers import whispered
 from core.activities import Author, Fate
-from core.errors import Refused, StoreUnavailable, TargetGone, Throttled, TryLater
+from core.errors import DeliveryError, Refused, StoreUnavailable, TargetGone, Throttled, TryLater
 from core.events import ThreadMessage
 from core.ids import MessageRef, ThreadRef
 from core.ports import Payload, PrivateButton, PrivateLink
@@ -77,6 +78,7 @@ class TeamsSurface:
         if again:
             await self._sign_of_life(address, thread.conversation)
         spot, said = _spot(address, thread), doubted(payload) if again else payload
+        said = await self._reaching(said, thread.install)
         id = await self._connector.send(spot, _activity(said, address, spot))
         self._remember(key, id)
         if text := payload.get("text"):
@@ -117,13 +119,15 @@ class TeamsSurface:
     async def react(self, message: MessageRef, *, add: Fate | None, remove: Fate | None) -> None:
         """See `ChatSurface.react`. The new reaction comes first: a message in work never looks forgotten.
 
-        Where Teams will not have reactions, of a bot or of anybody, there are none.
+        Where Teams will not have reactions, of a bot or of anybody, there are none: then we are seen typing
+        when a message came in.
         """
         shown = _REACTIONS[add] if add else None
         gone = _REACTIONS[remove] if remove else None
-        spot = _spot(await self._address(message.thread), message.thread)
-        if shown:
-            await self._connector.react(spot, message.id, shown)
+        address = await self._address(message.thread)
+        spot = _spot(address, message.thread)
+        if shown and not await self._connector.react(spot, message.id, shown) and add is Fate.SEEN:
+            await self._type(address, spot)
         if gone and gone != shown:
             try:
                 await self._connector.unreact(spot, message.id, gone)
@@ -140,10 +144,14 @@ class TeamsSurface:
         link: PrivateLink | None = None,
         buttons: Sequence[PrivateButton] = (),
     ) -> None:
-        """See `Whisperer.whisper`: in the thread for a day; where Teams will not, in their chat with us."""
-        user = user_of(to)
-        if user is None:
+        """See `Whisperer.whisper`: in the thread for a day; where Teams will not, in their chat with us.
+
+        A person who cannot be reached at all raises `Refused`: the thread is not gone by that.
+        """
+        first = user_of(to)
+        if first is None:
             raise Refused(f"{to.surface} is not Teams")
+        user = await self._id_now(thread.install, first)
         address, payload = await self._address(thread), whispered(text, link, buttons)
         spot = _spot(address, thread)
         activity = _activity(payload, address, spot)
@@ -158,7 +166,10 @@ class TeamsSurface:
         except (Refused, TargetGone) as error:
             # Not every Teams has private messages in conversations; nothing is said of the thread by that.
             log.info("not whispered in the thread", extra={"reason": str(error)})
-            await self._tell_beside(address, user, whispered(text, link))
+            try:
+                await self._tell_beside(address, user, whispered(text, link))
+            except TargetGone as gone:
+                raise Refused(str(gone)) from gone
 
     async def history(self, thread: ThreadRef) -> Sequence[ThreadMessage]:
         """See `ThreadReader.history`: what Teams told us since we started, which may be little or nothing."""
@@ -189,10 +200,30 @@ class TeamsSurface:
             is_external=author.is_external or person.is_stranger,
         )
 
+    async def _reaching(self, payload: Payload, tenant: str) -> Payload:
+        """The message as Teams takes it now: people are mentioned by the ids that it has for them."""
+        users = mentioned_in(payload)
+        if not users:
+            return payload
+        return renamed(payload, {each: await self._id_now(tenant, each) for each in users})
+
+    async def _id_now(self, tenant: str, first: str) -> str:
+        try:
+            return await self._directory.id_now(tenant, first)
+        except StoreUnavailable as error:
+            raise TryLater(f"no id: {error}") from error
+
     async def _sign_of_life(self, address: Address, conversation: str) -> None:
         """Any answer will do, but trouble and the end of the conversation."""
         with suppress(Refused):
             await self._connector.members(Spot(address.service_url, conversation))
+
+    async def _type(self, address: Address, spot: Spot) -> None:
+        """Shown for a moment, and not worth a second try."""
+        try:
+            await self._connector.send(spot, _activity({"type": "typing"}, address, spot))
+        except DeliveryError as error:
+            log.info("neither a reaction nor typing is shown", extra={"reason": str(error)})
 
     async def _tell_beside(self, address: Address, user: str, payload: Payload) -> None:
         chat = {

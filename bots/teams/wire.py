@@ -25,11 +25,15 @@ class _Wire(BaseModel):
 
 
 class Account(_Wire):
-    """A person, bot or channel. Ids of people are `29:...` and differ from bot to bot; of bots, `28:...`."""
+    """A person, bot or channel. Ids of people are `29:...` and differ from bot to bot; of bots, `28:...`.
+
+    `aad_object_id` is a person's in their directory, the same for every bot.
+    """
 
     id: str
     name: str | None = None
     tenant_id: str | None = None
+    aad_object_id: str | None = None
     is_targeted: bool | None = None
 
     @property

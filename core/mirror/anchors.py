@@ -24,7 +24,10 @@ def anchoring(anchor: Anchor | None, *, closes: bool = False) -> dict[str, objec
 
 
 def known_of(memory: Memory, anchor: Anchor) -> Mapping[str, Any] | None:
-    """The message's `id` (None: there is none to edit) and whether it was `renewed`; None if it is new."""
+    """The message's `id` (None: there is none to edit), and whether it was `renewed`; None if it is new.
+
+    With `refused`, edits of it were refused again and again.
+    """
     found: Mapping[str, Any] | None = memory.get(anchor.kind, {}).get(anchor.id)
     return found
 
@@ -57,6 +60,7 @@ def _anchored(was: Mapping[str, Any] | None, delivered: Delivered | None) -> dic
     if was is None:
         return {"id": None if delivered is None else delivered.id, "renewed": False}
     if delivered is None:
-        # Refused once: the payload may be at fault. Refused again: nobody wants the card there.
-        return {"id": None if was["renewed"] else was["id"], "renewed": True}
+        # Refused once: the payload may be at fault. Refused again: somebody may have taken the message away.
+        refused = {"refused": True} if was["renewed"] else {}
+        return {"id": was["id"], "renewed": True, **refused}
     return {"id": delivered.id, "renewed": was["renewed"] or delivered.id != was["id"]}

@@ -15,11 +15,15 @@ MAY_USE_RESERVE = Priority.PROMPT
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `capacity` calls at once, `per_s` in the long run; the last `reserve` are for urgent ones."""
+    """At most `capacity` calls at once, `per_s` in the long run; the last `reserve` are for urgent ones.
+
+    `longer` counts the same calls over a longer time, where a platform has several windows.
+    """
 
     capacity: float
     per_s: float
     reserve: float = 0.0
+    longer: "Limit | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +37,24 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Token bucket of one install and call class. `tokens` is the level at the time `at` (seconds)."""
+    """Token bucket of one install and call class. `tokens` is the level at the time `at` (seconds).
+
+    `longer` is that of the limit's longer window: a call needs a token of both.
+    """
 
     limit: Limit
     tokens: float
     at: float
     frozen_until: float = 0.0
+    longer: "Bucket | None" = None
 
     @classmethod
     def full(cls, limit: Limit, now: float) -> "Bucket":
-        return cls(limit, limit.capacity, now)
+        longer = cls.full(limit.longer, now) if limit.longer else None
+        return cls(limit, limit.capacity, now, longer=longer)
 
     def level(self, now: float) -> float:
-        """Tokens at `now`."""
+        """Tokens at `now`, as the shortest window counts them."""
         return min(self.limit.capacity, self.tokens + max(0.0, now - self.at) * self.limit.per_s)
 
     def wait_s(self, now: float, priority: Priority) -> float:
@@ -54,11 +63,13 @@ class Bucket:
         missing = 1.0 + reserve - self.level(now)
         # Below a millionth it is the rounding of the clock, and waiting that long would never end.
         refill_s = missing / self.limit.per_s if missing > 1e-6 else 0.0
-        return max(refill_s, self.frozen_until - now, 0.0)
+        longer_s = self.longer.wait_s(now, priority) if self.longer else 0.0
+        return max(refill_s, longer_s, self.frozen_until - now, 0.0)
 
     def take(self, now: float) -> "Bucket":
         """One call goes out."""
-        return replace(self, tokens=self.level(now) - 1.0, at=now)
+        longer = self.longer.take(now) if self.longer else None
+        return replace(self, tokens=self.level(now) - 1.0, at=now, longer=longer)
 
     def freeze(self, until: float) -> "Bucket":
         """The platform asked for a pause until `until` (seconds); a shorter pause never ends a longer one."""
@@ -75,7 +86,8 @@ class Bucket:
         if self.frozen_until > now:
             return 2
         fullness = self.level(now) / self.limit.capacity
-        return 0 if fullness >= 0.5 else 1 if fullness >= 0.25 else 2
+        ours = 0 if fullness >= 0.5 else 1 if fullness >= 0.25 else 2
+        return max(ours, self.longer.squeeze(now)) if self.longer else ours
 
 
 K = TypeVar("K")

@@ -38,12 +38,14 @@ from core.mirror.cards import (
     ChatItem,
     FailureItem,
     NoticeItem,
+    ProgressCard,
     PullItem,
     QuestionItem,
     QuoteItem,
     Render,
 )
 from core.mirror.queue import Form, Priority, Skip, Snapshot, Solid
+from core.mirror.refusals import loss_of, private_loss
 from core.mirror.sink import Delivered, Memory, Op, View
 from core.mirror.story import UNTOLD, Story
 from core.ports import ChatSurface, Linker, Payload, PrivateButton, PrivateLink, Whisperer
@@ -144,7 +146,7 @@ class ChatSink:
                 return self._close_question(answered, story, view)
             case Elicitation() as question:
                 anchor = Anchor("questions", question.id)
-                return self._post(QuestionItem(question), newest, view, anchor=anchor)
+                return self._post(QuestionItem(question), newest, story, view, anchor=anchor)
             case TurnStarted(turn=turn) | TurnEnded(turn=turn):
                 return self._card(turn, newest, story, view)
             case PullShown() | PullActed() as news:
@@ -152,9 +154,10 @@ class ChatSink:
             case AuthAsked() as asked:
                 return self._ask_to_link(asked, newest, view)
             case Denied() | ConfirmAsked() as told:
-                return self._whisper(told.person, _private_words(told), view, buttons=_private_buttons(told))
+                words, buttons = _private_words(told), _private_buttons(told)
+                return self._whisper(told.person, words, newest, view, buttons=buttons)
             case entry if (item := _item(entry, story)) is not None:
-                return self._post(item, newest, view)
+                return self._post(item, newest, story, view)
             case _:
                 return self._card(story.turn, newest, story, view)
 
@@ -178,12 +181,17 @@ class ChatSink:
     def remember(self, memory: Memory, op: Op, delivered: Delivered | None) -> Memory:
         return remembered(memory, op.call, delivered)
 
+    def instead(self, op: Op, words: str) -> Op:
+        call = {"do": "post", "key": f"{op.call['key']}/line", "payload": self._render(NoticeItem(words))[0]}
+        # What is edited later finds its place under the line.
+        return Op(op.cost, {**call, "anchor": op.call["anchor"], "closes": False})
+
     def limit(self, cost: str) -> Limit:
         return self._limits[cost.partition(":")[0]]
 
     def trouble(self, error: DeliveryError) -> Blocker:
-        del error  # For the people on the other side every kind of it means: later.
-        return Blocker.CHAT_THROTTLED
+        # For the people on the other side every other kind of it means: later.
+        return Blocker.CHAT_REFUSED if isinstance(error, Refused) else Blocker.CHAT_THROTTLED
 
     async def _edit(self, thread: ThreadRef, call: Mapping[str, Any], *, again: bool) -> Delivered:
         try:
@@ -196,7 +204,9 @@ class ChatSink:
             return Delivered(posted)
         return Delivered(call["message"])
 
-    def _post(self, item: ChatItem, logged: Logged, view: View, anchor: Anchor | None = None) -> Op | None:
+    def _post(
+        self, item: ChatItem, logged: Logged, story: Story, view: View, anchor: Anchor | None = None
+    ) -> Op | None:
         payloads = self._render(item)
         if view.part >= len(payloads):
             return None
@@ -207,7 +217,8 @@ class ChatSink:
             **anchoring(anchor),
         }
         cost = self._charge("post", thread_of(view.target))
-        return Op(cost, call, more=view.part + 1 < len(payloads))
+        loss = loss_of(logged, story, part=view.part)
+        return Op(cost, call, more=view.part + 1 < len(payloads), loss=loss)
 
     def _ask_to_link(self, asked: AuthAsked, logged: Logged, view: View) -> Op | None:
         """A line that all can read, unless they have, and then the link for one person."""
@@ -219,20 +230,31 @@ class ChatSink:
             payload = self._render(NoticeItem(line))[0]
             cost = self._charge("post", thread_of(view.target))
             return Op(cost, {**call, "payload": payload, **anchoring(None)}, more=is_here)
-        return self._whisper(asked.person, asked.body, view, provider=asked.provider) if is_here else None
+        if not is_here:
+            return None
+        return self._whisper(asked.person, asked.body, logged, view, provider=asked.provider)
 
     def _whisper(
         self,
         to: Author,
         body: str,
+        logged: Logged,
         view: View,
         *,
         provider: str | None = None,
         buttons: Sequence[Sequence[str]] = (),
     ) -> Op:
-        call = {"do": "whisper", "to": [to.surface, to.id, to.name], "body": body, "provider": provider}
+        call = {
+            "do": "whisper",
+            "key": f"{view.session}/{self.name}/{logged.key}/whisper",
+            "to": [to.surface, to.id, to.name],
+            "body": body,
+            "provider": provider,
+            "buttons": [*map(list, buttons)],
+            **anchoring(None),
+        }
         cost = self._charge("post", thread_of(view.target))
-        return Op(cost, {**call, "buttons": [*map(list, buttons)], **anchoring(None)})
+        return Op(cost, call, loss=private_loss(logged, to))
 
     async def _tell_privately(self, thread: ThreadRef, call: Mapping[str, Any]) -> None:
         if not isinstance(self._surface, Whisperer):
@@ -255,7 +277,7 @@ class ChatSink:
     def _card(self, turn: TurnId | None, logged: Logged, story: Story, view: View) -> Op | None:
         if turn is None or turn not in story.cards:
             return None
-        return self._keep(story.cards[turn], Anchor("cards", turn), logged, view)
+        return self._keep(story.cards[turn], Anchor("cards", turn), logged, story, view)
 
     def _pull(self, news: PullShown | PullActed, logged: Logged, story: Story, view: View) -> Op | None:
         shown = news if isinstance(news, PullShown) else story.pull
@@ -264,14 +286,16 @@ class ChatSink:
         anchor = Anchor("pulls", shown.turn or "")
         if shown.is_stale:
             return self._end(PullItem(shown), anchor, view)
-        return self._keep(PullItem(shown, story.acts, story.unseen_acts), anchor, logged, view)
+        return self._keep(PullItem(shown, story.acts, story.unseen_acts), anchor, logged, story, view)
 
-    def _keep(self, item: ChatItem, anchor: Anchor, logged: Logged, view: View) -> Op | None:
+    def _keep(
+        self, item: ProgressCard | PullItem, anchor: Anchor, logged: Logged, story: Story, view: View
+    ) -> Op | None:
         """Post what is not there yet, else edit it in place."""
-        known = known_of(view.memory, anchor)
-        if known is None:
-            return self._post(item, logged, view, anchor)
-        if known["id"] is None:
+        known, is_passing = known_of(view.memory, anchor), _is_passing(item)
+        if known is None or (known["id"] is None and isinstance(item, PullItem)):
+            return self._post(item, logged, story, view, anchor)
+        if known["id"] is None or (known.get("refused") and is_passing):
             return None
         fresh = None if known["renewed"] else f"{view.session}/{self.name}/{logged.key}/fresh"
         return self._replace(known["id"], self._render(item)[0], anchor, view, fresh=fresh)
@@ -333,6 +357,11 @@ def _item(entry: Entry, story: Story) -> ChatItem | None:
             return NoticeItem(body)
         case _:
             return None
+
+
+def _is_passing(item: ProgressCard | PullItem) -> bool:
+    """Whether something newer will take its place, so that it need not be tried again and again."""
+    return isinstance(item, ProgressCard) and item.outcome is None
 
 
 def _private_words(told: Denied | ConfirmAsked) -> str:

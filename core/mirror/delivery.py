@@ -1,7 +1,8 @@
 """One call of one binding, from being written down to what its outcome means."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 from core.activities import Blocker
@@ -10,6 +11,7 @@ from core.ids import SessionId
 from core.mirror.budget import Budgets
 from core.mirror.clock import Clock
 from core.mirror.lane import Begun, Lane, Planned, Trouble
+from core.mirror.refusals import line_for, told_elsewhere
 from core.mirror.sink import Delivered
 from core.store import mirroring
 from core.store.database import Database
@@ -21,6 +23,12 @@ LONGEST_PAUSE_S = 60.0
 
 OnGone = Callable[[SessionId, str, Blocker], Awaitable[None]]
 """Called with session, sink and code before a binding is suppressed; once more after a crash in between."""
+
+OnRefused = Callable[[SessionId, str, str, Sequence[str]], Awaitable[None]]
+"""Called with session, key, words and the sinks that are to say them, before a call is given up.
+
+Once more after a crash in between, with the same key.
+"""
 
 OnTrouble = Callable[[str, SessionId, Blocker | None], Awaitable[None]]
 """Called with sink, session and code when calls have failed for a while, with None once they work again.
@@ -44,6 +52,7 @@ class Delivery:
         *,
         on_gone: OnGone,
         on_trouble: OnTrouble,
+        on_refused: OnRefused,
         random: Callable[[], float],
     ) -> None:
         self._database = database
@@ -51,6 +60,7 @@ class Delivery:
         self._clock = clock
         self._on_gone = on_gone
         self._on_trouble = on_trouble
+        self._on_refused = on_refused
         self._random = random
 
     async def attempt(self, lane: Lane, planned: Planned) -> None:
@@ -63,7 +73,7 @@ class Delivery:
         except Refused as error:
             self._log("delivery refused", lane, error)
             await self._recovered(lane)
-            await self._finish(lane, begun, None)
+            await self._make_up_for(lane, begun)
         except TargetGone as error:
             self._log("delivery target gone", lane, error)
             await self._recovered(lane)
@@ -95,9 +105,35 @@ class Delivery:
         longest = min(LONGEST_PAUSE_S, 2.0 ** min(fails, 10))
         return max(1.0, longest * (0.75 + 0.25 * self._random()))
 
-    async def _begin(self, lane: Lane, planned: Planned) -> Begun:
+    async def _make_up_for(self, lane: Lane, begun: Begun) -> None:
+        """Say something plain in the place of what was refused; if that was refused too, tell the others."""
+        op, key = begun.planned.op, lane.key
+        if op.loss is None:
+            await self._finish(lane, begun, None)
+            return
+        elsewhere = await self._elsewhere(lane)
+        if op.loss.in_place:
+            line = lane.sink.instead(op, line_for(op.loss, key.sink, elsewhere))
+            line = replace(line, loss=replace(op.loss, in_place=False))
+            lane.begun = await self._begin(lane, begun.planned.instead(line), refused=begun.stored)
+            return
+        words = told_elsewhere(op.loss, key.sink)
+        await self._on_refused(key.session, f"refused/{key.sink}/{op.loss.key}", words, elsewhere)
+        await self._finish(lane, begun, None)
+
+    async def _elsewhere(self, lane: Lane) -> list[str]:
+        """The other places that show the session, by the names of their sinks."""
+        async with self._database.read() as connection:
+            bound = await mirroring.bindings_of(connection, [lane.key.session])
+        living = {one.key.sink for one in bound if one.suppressed is None}
+        return sorted(living - {lane.key.sink})
+
+    async def _begin(self, lane: Lane, planned: Planned, *, refused: StoredOp | None = None) -> Begun:
+        """Write the call down, in the place of a `refused` one."""
         stored = StoredOp(str(uuid4()), planned.body(), planned.to)
         async with self._database.write() as connection:
+            if refused is not None:
+                await mirroring.give_up(connection, refused, at=self._clock.now())
             if await mirroring.begin(connection, lane.key, stored, at=self._clock.now()):
                 return Begun(stored, planned, again=False)
             earlier = await mirroring.sending(connection, lane.key)
@@ -161,8 +197,9 @@ class Delivery:
         self._budgets.put(key, bucket.freeze(now + pause_s + self._random()))
 
     def _log(self, event: str, lane: Lane, error: DeliveryError) -> None:
-        extra = {"session": lane.key.session, "sink": lane.key.sink, "fails": lane.fails, "error": str(error)}
-        log.warning(event, extra=extra)
+        code = error.code if isinstance(error, TargetGone) else lane.sink.trouble(error)
+        where = {"session": lane.key.session, "sink": lane.key.sink, "code": code.value}
+        log.warning(event, extra={**where, "fails": lane.fails, "error": str(error)})
 
 
 def budget_key(lane: Lane, planned: Planned) -> tuple[str, str, str]:

@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from core.activities import Blocker, Logged
 from core.mirror.queue import Advance, Decision, Deliver, Idle, Priority, Queued, Snapshot, Wait, decide
+from core.mirror.refusals import Loss
 from core.mirror.sink import Memory, Op, Sink, View
 from core.mirror.story import Story, fold
 from core.store.mirroring import Binding, BindingKey, Step, StoredOp
@@ -32,14 +33,21 @@ class Planned:
     def body(self) -> dict[str, object]:
         """As JSON-able data, for the store."""
         priority, slot = int(self.priority), self.slot
-        op = {"cost": self.op.cost, "call": dict(self.op.call), "more": self.op.more}
+        loss = None if self.op.loss is None else asdict(self.op.loss)
+        op = {"cost": self.op.cost, "call": dict(self.op.call), "more": self.op.more, "loss": loss}
         return {**op, "priority": priority, "slot": slot}
+
+    def instead(self, op: Op) -> "Planned":
+        """`op` in the place of this call and of all further parts of its entry."""
+        to = Step(self.to.cursor + 1) if self.op.more else self.to
+        return Planned(op, to, self.priority, self.slot)
 
     @classmethod
     def stored(cls, stored: StoredOp) -> "Planned":
         """The opposite of `body`."""
         body = stored.body
-        op = Op(body["cost"], body["call"], body["more"])
+        loss = Loss(**body["loss"]) if body.get("loss") else None  # Earlier versions stored none.
+        op = Op(body["cost"], body["call"], body["more"], loss)
         return cls(op, stored.to, Priority(body["priority"]), body["slot"])
 
 

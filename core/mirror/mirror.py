@@ -12,7 +12,7 @@ from core.errors import StoreUnavailable, Throttled
 from core.ids import SessionId
 from core.mirror.budget import Budgets, Candidate, in_turn
 from core.mirror.clock import Clock
-from core.mirror.delivery import Delivery, OnGone, OnTrouble, budget_key
+from core.mirror.delivery import Delivery, OnGone, OnRefused, OnTrouble, budget_key
 from core.mirror.lane import Begun, Lane, Planned
 from core.mirror.queue import Advance, Idle, Wait
 from core.mirror.sink import Sink
@@ -63,6 +63,7 @@ class Mirror:
         *,
         on_gone: OnGone,
         on_trouble: OnTrouble,
+        on_refused: OnRefused,
         random: Callable[[], float],
         sweep_s: float | None = SWEEP_S,
     ) -> None:
@@ -72,7 +73,13 @@ class Mirror:
         self._clock = clock
         self._budgets = Budgets()
         self._delivery = Delivery(
-            database, self._budgets, clock, on_gone=on_gone, on_trouble=on_trouble, random=random
+            database,
+            self._budgets,
+            clock,
+            on_gone=on_gone,
+            on_trouble=on_trouble,
+            on_refused=on_refused,
+            random=random,
         )
         self._lanes: dict[BindingKey, Lane] = {}
         self._woken: set[SessionId] = set()

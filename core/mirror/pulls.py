@@ -27,6 +27,7 @@ from core.pulls import (
     PullState,
     ReviewState,
 )
+from core.workspace.names import Care, care_for
 
 VIEW_DIFF: Final = "View diff"
 CHANGES_TITLE: Final = "Request changes"
@@ -58,10 +59,7 @@ _LABELS: Final = {
     PullAction.FIX: "Fix it",
 }
 _MERGES: Final = (PullAction.MERGE, PullAction.MERGE_WHEN_GREEN)
-_LOCKS: Final = re.compile(
-    r"(?:.*[-.]lock(?:\.json|\.yaml)?|.*lockfile|package-lock\.json|npm-shrinkwrap\.json|go\.sum)",
-    re.IGNORECASE,
-)
+_KINDS: Final[dict[Care | None, str]] = {Care.WORKFLOW: "workflows", Care.LOCK_FILE: "lock files"}
 
 
 def plain(text: str, limit_chars: int) -> str:
@@ -201,17 +199,16 @@ def _merging(item: PullItem) -> str:
 
 def _sensitive(facts: PullFacts) -> str:
     badges = list(dict.fromkeys(map(_badge, facts.sensitive)))
-    if not badges:
-        return ""
-    return f"Look closely: it touches {_names(badges, most=_BADGES)}."
+    unseen = facts.files - len(facts.paths)
+    said = [f"it touches {_names(badges, most=_BADGES)}"] if badges else []
+    if unseen > 0:  # A code host lists so many and no more.
+        said.append(f"{unseen} {'file' if unseen == 1 else 'files'} not looked at")
+    return f"Look closely: {'; '.join(said)}." if said else ""
 
 
 def _badge(path: str) -> str:
     """What a path that needs a careful look is called."""
-    name = path.rpartition("/")[2]
-    if path.startswith(".github/workflows/"):
-        return "workflows"
-    return "lock files" if _LOCKS.fullmatch(name) else name
+    return _KINDS.get(care_for(path), path.rpartition("/")[2])
 
 
 def _changed(facts: PullFacts) -> str:

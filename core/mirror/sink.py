@@ -9,6 +9,7 @@ from core.errors import DeliveryError
 from core.ids import SessionId
 from core.mirror.budget import Limit, Measured
 from core.mirror.queue import Form
+from core.mirror.refusals import Loss
 from core.mirror.story import Story
 
 Memory = Mapping[str, Any]
@@ -40,11 +41,13 @@ class Op:
         cost: The call class whose budget pays.
         call: What to do, JSON-able; only the sink that made it looks inside.
         more: Further parts of the same entry follow.
+        loss: What people miss if it is refused for good; None if they need not be told.
     """
 
     cost: str
     call: Mapping[str, Any]
     more: bool = False
+    loss: Loss | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,14 @@ class Sink(Protocol):
         """The memory after `op` was done, or (None) was refused for good."""
         ...
 
+    def instead(self, op: Op, words: str) -> Op:
+        """The call that says `words` in the place of `op`, whose loss allows it and which was refused."""
+        ...
+
     def limit(self, cost: str) -> Limit:
         """What the platform allows for this call class, before it told us."""
         ...
 
     def trouble(self, error: DeliveryError) -> Blocker:
-        """How to name trouble that lasts, to the people on the other sides."""
+        """How to name trouble that lasts, to the people on the other sides, and a refusal in the log."""
         ...

@@ -119,10 +119,13 @@ def quoted(author: Author, body: str) -> str:
 
 def asking(question: Elicitation) -> str:
     """`Question for Ann and Bob: which wins?`, as Markdown."""
-    names = _and(question.asked)
-    lead = f"Question for {names}:" if names else "Question:"
-    body = question.body.strip()
+    lead, body = addressed(question, [one.name for one in question.asked]), question.body.strip()
     return f"{lead}\n\n{body}" if "\n" in body else f"{lead} {body}"
+
+
+def addressed(question: Elicitation, names: Sequence[str]) -> str:
+    """`Question for Ann and Bob:`, the names as they are to stand there; one for each of `question.asked`."""
+    return f"Question for {_and(names)}:" if question.asked else "Question:"
 
 
 def hint(question: Elicitation) -> str:

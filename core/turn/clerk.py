@@ -4,19 +4,20 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from core.activities import Answered, Author, Blocker, Elicitation, Fate, FateChanged, Logged, Notice
+from core.activities import Answered, Author, Elicitation, Fate, FateChanged, Logged, Notice
 from core.commands import Act, Aside, Command, Follow, Help, Link, New, Status, Stop, Unlink, Why
 from core.composer import line_of
 from core.errors import DeliveryError
-from core.events import Chosen, Incoming, Said
+from core.events import Chosen, Incoming, Said, UnseenFile
 from core.ids import EntryKey, ThreadRef
 from core.intake import label_of, why_unseen
 from core.people import Evidence, Identity, refusal
-from core.reports import HELP, LINKING, REVIEWING, status, why
+from core.reports import HELP, LINKING, REVIEWING, UNHEARD, status, why
 from core.review.accounts import AccountBook, ask_to_confirm
 from core.store.accounts import LinkedAccount
 from core.turn.desk import TurnDesk
 from core.turn.doorkeeper import Doorkeeper
+from core.turn.reading import name_unseen
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,9 @@ class Clerk:
             case Help():
                 reviewing = REVIEWING if self._crew.reviews else ""
                 linking = LINKING if self._can_link(incoming) else ""
-                await self._reply(incoming, HELP + reviewing + linking)
+                # Elsewhere whoever lets us in lets us read along.
+                unheard = UNHEARD if incoming.author.surface == "teams" else ""
+                await self._reply(incoming, HELP + reviewing + linking + unheard)
             case Follow(identifier=identifier):
                 await self._reply(incoming, await self._follow(incoming, identifier))
             case Link(provider=provider):
@@ -77,15 +80,10 @@ class Clerk:
         return replace(incoming, event=Said(f"About your question “{line_of(questions[0].body)}”: {label}"))
 
     async def name_unseen(self, incoming: Incoming) -> None:
-        """Tell people of files that came with a message and that the agent does not get."""
+        """Tell people of files that came with a message and that the agent surely does not get."""
         files = incoming.event.attachments if isinstance(incoming.event, Said) else ()
-        if files:
-            names = ", ".join(one.name for one in files)
-            body = f"I can't see {line_of(names)} here: {why_unseen(files[0])}. Paste it."
-            log.info("file unseen", extra={"key": incoming.key, "code": Blocker.FILE_UNSEEN.value})
-            notice = Notice(body=body)
-            await self._crew.store.say(self._desk.record.id, EntryKey(f"unseen/{incoming.key}"), notice)
-            self._crew.wake_mirror(self._desk.record.id)
+        unseen = [UnseenFile(one.name, why) for one in files if (why := why_unseen(one))]
+        await name_unseen(self._desk, EntryKey(f"unseen/{incoming.key}"), unseen)
 
     async def _follow(self, incoming: Incoming, identifier: str) -> str:
         record = self._desk.record

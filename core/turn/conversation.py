@@ -25,7 +25,6 @@ from core.composer import (
     first_prompt,
     prompt_text,
     stopped,
-    texts_from_linear,
     title_of,
     with_files,
 )
@@ -62,6 +61,7 @@ from core.session import (
     value_of,
 )
 from core.turn.desk import Failed, Stopped, TurnDesk
+from core.turn.reading import read_files
 from core.workspace.clone import Workspace
 from core.workspace.commit import commit, committed
 from core.workspace.message import Credits, by
@@ -311,12 +311,9 @@ class Conversation:
         await run.prompt(uuid, with_files(words, files), images)
 
     async def _files(self, given: Sequence[Given]) -> Sequence[File]:
-        """What people attached in Linear; nobody who asks to stop waits for it."""
-        texts = texts_from_linear(given)
-        if not texts or self._crew.files is None:
-            return ()
+        """What people attached; nobody who asks to stop waits for it."""
         try:
-            return await self._desk.unless_stopped(self._crew.files.read(texts))
+            return await self._desk.unless_stopped(read_files(self._desk, given))
         except Stopped:
             return ()
 

@@ -2,13 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from core.activities import Author, Elicitation, Entry, Error
 from core.admission import Admission
 from core.ids import ElicitationId, EntryKey, SessionId, TurnId
-from core.ports import AgentRunner, CodeHost, FileReader, ThreadReader, TrackedIssue, Tracker
+from core.ports import (
+    AgentRunner,
+    AttachmentReader,
+    CodeHost,
+    FileReader,
+    ThreadReader,
+    TrackedIssue,
+    Tracker,
+)
 from core.reports import Shown
 from core.review.reviews import Reviews
 from core.routing import Repository
@@ -74,6 +82,7 @@ class Crew:
     enqueue: Enqueue
     team: str | None = None
     files: FileReader | None = None
+    attachments: Mapping[str, AttachmentReader] = field(default_factory=dict)
     open_thread: OpenThread | None = None
     people: Registry | None = None
     reviews: Reviews | None = None

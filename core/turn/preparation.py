@@ -170,9 +170,12 @@ class Preparation:
             raise Failed(failure(Blocker.REPO_UNKNOWN, "No repository is set up here yet."))
         body, tries = "Which repository is this about?", 0
         options = tuple(Option(name, name) for name in names)
+        people = tuple(one.author for one in (await self._desk.given())[:1])
         while True:
             asked = ElicitationId(f"{self._desk.turn}/repository/{tries}")
-            question = Elicitation(id=asked, body=body, options=options, code=Blocker.REPO_UNKNOWN)
+            question = Elicitation(
+                id=asked, body=body, options=options, asked=people, code=Blocker.REPO_UNKNOWN
+            )
             answer = await self._desk.ask(question)
             if found := find(self._crew.repositories, answer):
                 return Route(found, "as you chose")

@@ -155,6 +155,20 @@ async def test_a_delivery_that_is_repeated_shows_once(wall: Wall, entry: Entry, 
     assert wall.texts().count(words) == 1
 
 
+@pytest.mark.parametrize("entry", [Response(body="Fixed."), FAILED, QUESTION], ids=lambda one: one.kind)
+async def test_a_line_in_the_place_of_what_was_refused_shows_once(wall: Wall, entry: Entry) -> None:
+    refused = wall.op(STARTED, entry)
+    assert refused.loss is not None
+    assert refused.loss.in_place
+    line = wall.sink.instead(refused, "Read it elsewhere.")
+    stored = Op(line.cost, json.loads(json.dumps(line.call)), line.more)
+    delivered = await wall.sink.deliver(wall.target, stored, again=False)
+    await wall.sink.deliver(wall.target, stored, again=True)
+    assert wall.texts().count("Read it elsewhere.") == 1
+    memory = wall.sink.remember({}, stored, delivered)
+    assert json.loads(json.dumps(memory)) == memory
+
+
 async def test_what_was_said_elsewhere_is_shown_with_its_author(wall: Wall) -> None:
     await wall.show(STARTED, Prompt(author=wall.elsewhere, body="leave ranking alone"))
     assert wall.elsewhere.name in wall.texts()

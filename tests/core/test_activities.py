@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from core.activities import Entry, Prompt, Thought, dump_entry, load_entry
+from core.activities import Author, Elicitation, Entry, Prompt, Thought, dump_entry, load_entry
 
 KINDS = get_args(Entry)
 
@@ -20,6 +20,12 @@ def test_an_entry_survives_the_store(entry: Entry) -> None:
 def test_every_kind_has_a_name_of_its_own() -> None:
     names = [kind.__dataclass_fields__["kind"].default for kind in KINDS]
     assert len(set(names)) == len(KINDS)
+
+
+def test_a_question_of_an_earlier_version_knows_people_by_name() -> None:
+    entry = load_entry({"kind": "elicitation", "id": "q1", "body": "Which?", "asked": ["Ann"]})
+    assert isinstance(entry, Elicitation)
+    assert entry.asked == (Author("", "", "Ann"),)
 
 
 def test_what_is_not_an_entry_is_refused() -> None:

@@ -27,6 +27,7 @@ from core.intake import (
     fold,
     for_one_turn,
     given_of,
+    is_awaited,
     is_outdated,
     load_incoming,
     meaning,
@@ -106,13 +107,17 @@ def test_what_cannot_be_seen_is_said() -> None:
         "see the screenshot",
         (
             Attachment("a.png", "image/png", "https://x.test/a", "the app lacks files:read"),
-            Attachment("b.txt", "text/plain", "https://x.test/b"),
+            Attachment("b.txt", "text/plain", ""),
+            Attachment("c.log", "text/plain", "https://x.test/c"),
         ),
     )
-    assert given_of(incoming(said)).text == (
+    given = given_of(incoming(said))
+    assert given.text == (
         "see the screenshot\n(I could not see a.png: the app lacks files:read.)"
         "\n(I could not see b.txt: I cannot read files of a chat.)"
+        "\n(attached: c.log)"
     )
+    assert [one.name for one in given.files] == ["c.log"]
 
 
 @pytest.mark.parametrize(
@@ -210,6 +215,42 @@ def test_an_edit_that_mentions_us_is_said_now_if_nobody_heard_the_message() -> N
     assert as_heard(edit, []).event == Said("fix search", (file,))
     assert as_heard(edit, heard) == edit
     assert as_heard(replace(edit, opens=False), []) == replace(edit, opens=False)
+
+
+@pytest.mark.parametrize("word", ["help", "status", "why?", "stop", "aside: lunch?", "follow ENG-1"])
+@pytest.mark.parametrize("opens", [False, True])
+def test_an_edit_of_a_word_for_us_corrects_nothing(word: str, *, opens: bool) -> None:
+    edit = replace(incoming(Edited(message("1"), "fix search"), "1"), opens=opens)
+    asked = incoming(Said(word), "1")
+    assert as_heard(edit, [asked]).event == Said("fix search")
+    # From then on the agent has read something.
+    assert as_heard(edit, [asked, incoming(Said("fix serch"), "1")]) == edit
+
+
+@pytest.mark.parametrize("work", ["new fix serch", "fix serch", "fix it", "stop the timer from leaking"])
+def test_an_edit_of_what_the_agent_was_asked_is_a_correction(work: str) -> None:
+    edit = replace(incoming(Edited(message("1"), "fix search"), "1"), opens=True)
+    assert as_heard(edit, [incoming(Said(work), "1")]) == edit
+
+
+@pytest.mark.parametrize(
+    ("session", "waits", "awaited"),
+    [
+        (Session(), False, False),
+        (Session(), True, True),
+        (Session(turn=TurnId("t1")), False, True),
+        (ASKING, False, True),
+        (Session(questions=(QUESTION,)), False, True),
+    ],
+    ids=["over", "about to begin", "at work", "asking", "left with a question"],
+)
+@pytest.mark.parametrize("event", [Said("lunch?"), Edited(message("1"), "lunch at one?"), Said("stop")])
+def test_what_counts_if_it_is_awaited_does_so_while_a_turn_is_on_or_a_question_is_open(
+    event: IncomingEvent, session: Session, *, waits: bool, awaited: bool
+) -> None:
+    aside = replace(incoming(event), if_awaited=True)
+    assert is_awaited(aside, session, waits=waits) is awaited
+    assert is_awaited(incoming(event), session, waits=waits)
 
 
 def test_a_message_that_comes_after_its_own_edit_is_outdated() -> None:

@@ -48,7 +48,7 @@ STEPS = (PlanStep("Reproduce", StepStatus.IN_PROGRESS),)
                     id=ElicitationId("q"),
                     body="Which?",
                     options=(Option("1", "A"),),
-                    asked=("Ann",),
+                    asked=(ANN,),
                     multiple=True,
                 )
             ),

@@ -110,3 +110,9 @@ def test_why_never_takes_more_than_five_lines(entries: tuple[Entry, ...]) -> Non
 
 def test_help_fits_one_screen() -> None:
     assert len(HELP.splitlines()) <= 8
+
+
+def test_help_says_who_it_is_and_asks_for_no_mention_where_we_are_alone() -> None:
+    # It is also the welcome, for people who have never heard of us.
+    assert HELP.startswith("I work in your code and tell of it here and in Linear. Say what to do;")
+    assert "where others talk, mention me" in HELP

@@ -203,6 +203,15 @@ async def test_a_session_that_is_gone_in_linear_after_its_turn_is_named_in_chat(
     assert notice == Notice(body="The session was removed in Linear; I go on here.")
 
 
+async def test_what_a_surface_refused_is_told_on_the_others_once(scene: Scene) -> None:
+    await scene.say("fix it")
+    await scene.play()
+    for _ in range(2):  # Once more after a crash in between.
+        await scene.service.sink_refused(scene.session, "refused/slack/e5", "Slack …", ["linear", "teams"])
+    await scene.service.sink_refused(scene.session, "refused/slack/e9", "Slack …", ["linear"])
+    assert await notices(scene) == [("linear", "Slack"), ("teams", "Slack"), ("linear", "Slack")]
+
+
 async def notices(scene: Scene) -> list[tuple[str, str]]:
     """Where something was said outside of any turn, and of which chat."""
     said = [one.entry for one in await scene.log() if isinstance(one.entry, Notice)]

@@ -1,6 +1,7 @@
 """The durable queue on real SQLite: enqueued with the transaction, ordered, and run again after a crash."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -182,6 +183,43 @@ async def test_turns_that_a_stop_cut_short_are_played_again_after_the_next_start
     for task in playing.values():
         task.cancel()
     await asyncio.gather(*playing.values(), return_exceptions=True)
+
+
+async def test_turns_that_end_as_the_queue_stops_are_over_and_it_stops_without_a_word(
+    database: Database, tmp_path: Path, turns: Turns, caplog: pytest.LogCaptureFixture
+) -> None:
+    sessions = [SessionId(name) for name in "cdefghij"]
+    all_over = asyncio.Event()
+
+    async def run(session: SessionId, id: TurnId) -> str:
+        outcome = await turns.run(session, id)
+        if len(turns.ended) == len(sessions):
+            all_over.set()  # Some are written down by now, some are about to be.
+        return outcome
+
+    first = TurnQueue(database, data_dir=tmp_path)
+    await first.start(run)
+    for session in sessions:
+        turns.hold(turn(session, 1))
+    await enqueue(database, first, *((session, 1) for session in sessions))
+    await turns.until(lambda: len(turns.began) == len(sessions))
+    engine = logging.getLogger("dbos")  # It tells nobody above it.
+    engine.addHandler(caplog.handler)
+    for session in sessions:
+        turns.let_go(turn(session, 1))
+    async with asyncio.timeout(PATIENCE_S):
+        await all_over.wait()
+        await first.stop()
+    engine.removeHandler(caplog.handler)
+    assert [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING] == []
+
+    again = Turns()
+    second = TurnQueue(database, data_dir=tmp_path)
+    await second.start(again.run)
+    await enqueue(database, second, (A, 1))
+    await again.until(lambda: turn(A, 1) in again.ended)
+    await second.stop()
+    assert again.began == [turn(A, 1)]
 
 
 async def test_a_queue_that_never_started_stops(database: Database, tmp_path: Path) -> None:

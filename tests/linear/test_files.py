@@ -10,12 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.events import File, Image, TextFile, UnseenFile
+from core.files import FILE_BYTES, FILES_AT_MOST, IMAGE_BYTES, TEXT_CHARS
 from linear.client import StaticToken, TokenSource
 from linear.files import (
-    FILE_BYTES,
-    FILES_AT_MOST,
-    IMAGE_BYTES,
-    TEXT_CHARS,
     UPLOADS_ORIGIN,
     LinearFiles,
     Link,

@@ -176,7 +176,8 @@ def thought(body: str, *, ephemeral: bool = False) -> dict[str, object]:
 def test_the_activity_of_each_entry(entries: tuple[Entry, ...], activity: dict[str, object]) -> None:
     id = uuid_for(f"linear/s1/e{len(entries)}")
 
-    assert op(*entries) == Op("request", {"id": id, **activity})
+    made = op(*entries)
+    assert (made.cost, made.call, made.more) == ("request", {"id": id, **activity}, False)
 
 
 def test_several_actions_become_one_that_names_them() -> None:
@@ -258,8 +259,8 @@ class RefusingLinear(FakeLinear):
         (Unauthorized("revoked"), AccessLost, Blocker.LINEAR_REVOKED),
         (Forbidden("not yours"), AccessLost, Blocker.LINEAR_REVOKED),
         (NotFound("AgentSession"), TargetGone, Blocker.LINEAR_DOWN),
-        (NotFound("Comment"), Refused, Blocker.LINEAR_DOWN),
-        (Rejected("body too long"), Refused, Blocker.LINEAR_DOWN),
+        (NotFound("Comment"), Refused, Blocker.LINEAR_REFUSED),
+        (Rejected("body too long"), Refused, Blocker.LINEAR_REFUSED),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, LinearError) else None,
 )

@@ -79,8 +79,8 @@ async def test_conversation_is_heard_once_and_in_order(acme: Town) -> None:
     people.delete("U0BOB", "C0001", reply)
     message = MessageRef(ThreadRef("slack", "T0001", "C0001", root), reply)
     assert await acme.heard() == [
-        Said("fix search"),
-        Said("don't touch ranking"),
+        Said("fix search", at=1700000000.0001),
+        Said("don't touch ranking", at=1700000000.0002),
         Edited(message, "don't touch the ranking"),
         Deleted(message),
     ]
@@ -139,7 +139,7 @@ async def test_message_survives_a_store_that_is_down_for_a_minute(app_token: str
         assert await acme.heard() == []
         acme.inbox.is_down = False
         acme.clock.advance(61)
-        assert await acme.heard() == [Said("hello")]
+        assert await acme.heard() == [Said("hello", at=1700000000.0001)]
 
 
 async def test_bot_without_signing_secret_offers_no_address() -> None:

@@ -41,7 +41,7 @@ def test_mention_opens_a_session_in_the_thread_under_it() -> None:
     assert read(message("<@U0BOT> fix search", type="app_mention")) == Incoming(
         key="slack/T0001/C0001/17.000100",
         place=thread(),
-        event=Said("fix search"),
+        event=Said("fix search", at=17.0001),
         author=ANN,
         opens=True,
         message=ref("17.000100"),
@@ -55,13 +55,17 @@ def test_both_copies_of_a_mention_read_the_same() -> None:
 
 def test_mention_in_a_thread_opens_there() -> None:
     incoming = read(reply("what about <@U0BOT|linear>?"))
-    assert (incoming.place, incoming.opens, incoming.event) == (thread(), True, Said("what about ?"))
+    assert (incoming.place, incoming.opens, incoming.event) == (
+        thread(),
+        True,
+        Said("what about ?", at=18.0002),
+    )
     assert incoming.key == "slack/T0001/C0001/18.000200"
 
 
 def test_reply_without_mention_counts_only_where_a_session_is() -> None:
     incoming = read(reply("don't touch ranking"))
-    assert (incoming.opens, incoming.event) == (False, Said("don't touch ranking"))
+    assert (incoming.opens, incoming.event) == (False, Said("don't touch ranking", at=18.0002))
 
 
 def test_direct_message_opens_without_mention() -> None:
@@ -71,7 +75,7 @@ def test_direct_message_opens_without_mention() -> None:
 
 @pytest.mark.parametrize("subtype", ["file_share", "me_message", "thread_broadcast"])
 def test_people_speak_in_other_subtypes_too(subtype: str) -> None:
-    assert read(reply("hello", subtype=subtype)).event == Said("hello")
+    assert read(reply("hello", subtype=subtype)).event == Said("hello", at=18.0002)
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ async def door() -> AsyncIterator[Door]:
 async def test_event_is_stored_and_then_answered(door: Door) -> None:
     assert await door.event(message("<@U0BOT> hi", type="app_mention")) == 200
     [incoming] = door.inbox.accepted.values()
-    assert (incoming.event, incoming.opens) == (Said("hi"), True)
+    assert (incoming.event, incoming.opens) == (Said("hi", at=17.0001), True)
 
 
 async def test_mention_pair_has_one_key(door: Door) -> None:

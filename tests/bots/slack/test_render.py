@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ QUESTION = Elicitation(
     id=ElicitationId("q1"),
     body="when both toggles are on, which wins?",
     options=(Option("archived", "Archived wins"), Option("hidden", "Hidden wins")),
-    asked=("Ann", "Bob"),
+    asked=(ANN, Author("teams", "t/29:bob", "Bob")),
 )
 
 
@@ -211,12 +212,12 @@ def test_failure_is_a_sentence_and_what_can_be_done() -> None:
 def test_open_question_has_a_button_for_each_option() -> None:
     payload = only(QuestionItem(QUESTION))
     assert shown(payload) == (
-        "Question for Ann and Bob: when both toggles are on, which wins?\n"
+        "Question for <@U0ANN> and Bob:\nwhen both toggles are on, which wins?\n"
         "[Archived wins] [Hidden wins]\n"
         "or answer in this thread"
     )
     assert [button["value"] for button in buttons(payload)] == ["archived", "hidden"]
-    assert payload["blocks"][1]["block_id"] == question_block(QUESTION.id)
+    assert payload["blocks"][2]["block_id"] == question_block(QUESTION.id)
 
 
 def test_answered_question_says_who_answered_what_and_where() -> None:
@@ -236,12 +237,27 @@ def test_free_answer_is_shown_as_it_was_given() -> None:
     )
 
 
+def test_question_wakes_whom_it_asks_and_nobody_else() -> None:
+    bob = Author("teams", "t/29:bob", "Bob & <!here>")
+    question = replace(QUESTION, body="is <@U0BOB> right?", asked=(ANN, bob))
+    payload = only(QuestionItem(question))
+    assert payload["text"].startswith("Question for <@U0ANN> and Bob &amp; &lt;!here&gt;: is &lt;")
+    lead, body = payload["blocks"][:2]
+    assert (lead["type"], lead["text"]["text"]) == (
+        "section",
+        "Question for <@U0ANN> and Bob &amp; &lt;!here&gt;:",
+    )
+    assert (body["type"], body["text"]) == ("markdown", "is <\u200b@U0BOB> right?")
+    closed = only(QuestionItem(question, Answered(elicitation=question.id, by=EVE, answer="archived")))
+    assert "<@U0ANN>" not in shown(closed)
+
+
 def test_many_options_become_a_menu() -> None:
     options = tuple(Option(f"acme/{n}", f"acme/{n}") for n in range(6))
-    question = Elicitation(id=ElicitationId("q2"), body="Which repository?", options=options, asked=("Ann",))
+    question = Elicitation(id=ElicitationId("q2"), body="Which repository?", options=options, asked=(EVE,))
     payload = only(QuestionItem(question))
     assert shown(payload).split("\n")[:2] == [
-        "Question for Ann: Which repository?",
+        "Question for Eve: Which repository?",
         " | ".join(o.label for o in options),
     ]
     [menu] = buttons(payload)
@@ -260,8 +276,8 @@ def test_several_choices_are_named_in_the_thread() -> None:
 
 def test_long_question_keeps_its_markdown_and_is_one_message() -> None:
     body = "Is this plan right?\n\n1. Reproduce\n2. Fix\n" + "x " * 10_000
-    payload = only(QuestionItem(Elicitation(id=ElicitationId("q5"), body=body, asked=("Ann", "Bob", "Eve"))))
-    assert shown(payload).startswith("Question for Ann, Bob and Eve:\n\nIs this plan right?\n\n1. Reproduce")
+    payload = only(QuestionItem(Elicitation(id=ElicitationId("q5"), body=body, asked=(EVE, EVE, EVE))))
+    assert shown(payload).startswith("Question for Eve, Eve and Eve:\n\nIs this plan right?\n\n1. Reproduce")
     assert payload["blocks"][0]["text"].endswith("\n\n…")
 
 
@@ -339,7 +355,7 @@ questions = st.builds(
     id=texts.map(ElicitationId),
     body=texts,
     options=options,
-    asked=st.lists(texts, max_size=3).map(tuple),
+    asked=st.lists(authors, max_size=3).map(tuple),
 )
 items: st.SearchStrategy[ChatItem] = st.one_of(
     st.builds(

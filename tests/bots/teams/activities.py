@@ -1,5 +1,6 @@
 """What Teams sends, as short to write down as possible."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from bots.teams.events import Admission
@@ -15,6 +16,9 @@ ADMISSION = Admission(tenants=frozenset({TENANT}))
 MENTION = {"type": "mention", "text": "<at>linear</at>", "mentioned": {"id": BOT, "name": "linear"}}
 CLIENT = {"type": "clientInfo", "locale": "en-GB", "platform": "Web"}
 
+SENT_AT = 1_795_255_331.0
+"""When, seconds since the epoch."""
+
 ROOT = MessageRef(ThreadRef("teams", TENANT, ENG, "1700"), "1700")
 """A message of Ann's that begins a thread in the channel."""
 
@@ -24,7 +28,7 @@ def activity(**changes: Any) -> dict[str, Any]:
     base = {
         "type": "message",
         "id": "1700",
-        "timestamp": "2026-11-21T10:02:11.000Z",
+        "timestamp": datetime.fromtimestamp(SENT_AT, UTC).isoformat(),
         "channelId": "msteams",
         "serviceUrl": f"https://smba.trafficmanager.net/amer/{TENANT}/",
         "from": {"id": "29:ann", "name": "Ann", "aadObjectId": "0a11"},

@@ -16,12 +16,14 @@ from core.ids import ElicitationId, MessageRef, ThreadRef, TurnId
 from core.mirror.cards import AnswerItem, ChatItem, ProgressCard, QuestionItem
 from core.ports import Receipt
 from core.store.addresses import AddressStore
+from playground.slack_clock import VirtualClock
 from playground.teams import APP_ID, APP_SECRET, TENANT, TeamsPlayground
 from playground.teams_faults import Fault
 from playground.teams_state import Kind
 from playground.teams_wire import Refused as TeamsRefused
 
 ENG = "19:eng@thread.tacv2"
+NOW = VirtualClock().now()
 TURN = TurnId("turn-1")
 QUESTION = Elicitation(
     id=ElicitationId("q1"),
@@ -124,8 +126,8 @@ async def test_what_people_do_in_a_thread_is_read(room: Room) -> None:
     await room.teams.settled()
     message = MessageRef(room.thread, code)
     assert room.box.events == [
-        Said("search is broken"),
-        Said("see `this`:\n\n```python\nassert found\n```"),
+        Said("search is broken", at=NOW),
+        Said("see `this`:\n\n```python\nassert found\n```", at=NOW),
         Edited(message, "see **that**"),
         Deleted(message),
         Edited(message, "see **that**"),

@@ -169,12 +169,25 @@ async def test_a_new_key_is_found_at_once(gate: Gate) -> None:
 
 
 async def test_unknown_keys_are_looked_for_with_pauses(gate: Gate) -> None:
-    for _ in range(5):
+    for _ in range(2):
         assert await gate.admits(kid="key-99", signed_by=FORGED)
+    for _ in range(3):
+        with pytest.raises(KeysUnavailable):
+            await gate.admits(kid="key-99", signed_by=FORGED)
     assert gate.fetches == 2
     gate.clock.advance(COOL_DOWN_S)
     assert await gate.admits(kid="key-99", signed_by=FORGED)
     assert gate.fetches == 3
+
+
+async def test_what_a_new_key_signed_between_two_fetches_comes_again(gate: Gate) -> None:
+    assert await gate.admits() == ""
+    assert await gate.admits(kid="key-99", signed_by=FORGED)
+    gate.teams.keys.rotate()
+    with pytest.raises(KeysUnavailable, match="too early"):
+        await gate.admits()
+    gate.clock.advance(COOL_DOWN_S)
+    assert await gate.admits() == ""
 
 
 async def test_a_key_that_was_taken_back_is_forgotten_after_a_day(gate: Gate) -> None:
@@ -185,8 +198,9 @@ async def test_a_key_that_was_taken_back_is_forgotten_after_a_day(gate: Gate) ->
     assert await gate.admits(kid=old) == ""
     # Whoever names an unknown key waits for the fetch that is on its way.
     assert await gate.admits(kid="key-99", signed_by=FORGED)
+    gate.clock.advance(COOL_DOWN_S)
     assert await gate.admits(kid=old) == "the token is signed with an unknown key"
-    assert gate.fetches == 2
+    assert gate.fetches == 3
 
 
 async def test_one_fetch_serves_all_who_wait_for_it(gate: Gate) -> None:

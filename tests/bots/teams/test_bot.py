@@ -9,21 +9,26 @@ from aiohttp.test_utils import TestServer
 
 from bots.teams.address import PATH
 from bots.teams.bot import TeamsBot
+from bots.teams.connector import MUTE
 from bots.teams.events import Admission
 from bots.teams.render import render
 from core.activities import Author, Elicitation, Option
+from core.errors import TryLater
 from core.events import Chosen, Deleted, Edited, IncomingEvent, Said, StopAsked
 from core.ids import ElicitationId, MessageRef, ThreadRef, TurnId
-from core.mirror.cards import NoticeItem, ProgressCard, QuestionItem
+from core.mirror.cards import AnswerItem, NoticeItem, ProgressCard, QuestionItem
 from core.store.addresses import AddressStore
 from playground.slack_clock import VirtualClock
 from playground.teams import APP_ID, APP_SECRET, TENANT, TeamsConfig, TeamsPlayground
 from playground.teams_delivery import DeliveryOptions
+from playground.teams_state import Person
 from tests.bots.slack.fakes import FakeInbox
 from tests.bots.teams.conftest import LOOPBACK
 
 ENG = "19:eng@thread.tacv2"
 GROUP = "19:group@thread.v2"
+NOW = VirtualClock().now()
+HELLO = render(NoticeItem("Hi."))[0]
 
 
 class Town:
@@ -97,8 +102,8 @@ async def test_conversation_is_heard_once_and_in_order(acme: Town) -> None:
     people.delete("29:bob", ENG, reply)
     message = MessageRef(thread_under(root), reply)
     assert await acme.heard() == [
-        Said("fix search"),
-        Said("don't touch ranking"),
+        Said("fix search", at=NOW),
+        Said("don't touch ranking", at=NOW),
         Edited(message, "don't touch the ranking"),
         Deleted(message),
     ]
@@ -156,7 +161,12 @@ async def test_buttons_lists_and_reactions_come_back(acme: Town) -> None:
     people.react("29:bob", ENG, card, "274c_crossmark")
     people.react("29:bob", ENG, card, "1f440_eyes")
     events = await acme.heard()
-    assert events == [Said("fix search"), StopAsked(), Chosen(ElicitationId("q1"), "acme/site"), StopAsked()]
+    assert events == [
+        Said("fix search", at=NOW),
+        StopAsked(),
+        Chosen(ElicitationId("q1"), "acme/site"),
+        StopAsked(),
+    ]
 
 
 async def test_a_press_counts_once_however_often_teams_repeats_it(acme: Town) -> None:
@@ -167,8 +177,44 @@ async def test_a_press_counts_once_however_often_teams_repeats_it(acme: Town) ->
     acme.teams.dispatcher.options = DeliveryOptions(drop_answers=2)
     await acme.teams.people.click("29:ann", ENG, card, "Stop")
     acme.clock.advance(31)
-    assert await acme.heard() == [Said("fix search"), StopAsked()]
+    assert await acme.heard() == [Said("fix search", at=NOW), StopAsked()]
     assert acme.inbox.asked.count(acme.inbox.asked[-1]) == 3
+
+
+class Renumbered(Person):
+    """Ann as another registration of the bot knows her."""
+
+    @property
+    def object_id(self) -> str:
+        return Person("29:ann", "Ann").object_id
+
+
+async def test_people_stay_who_they_are_under_another_registration(acme: Town) -> None:
+    people, workspace = acme.teams.people, acme.teams.workspace
+    people.mention("29:ann", ENG, "fix search")
+    await acme.teams.settled()
+    workspace.people["29:anew"] = Renumbered("29:anew", "Ann", "ann@acme.test")
+    home = workspace.conversation(ENG)
+    home.members.remove("29:ann")
+    home.members.add("29:anew")
+    root = people.mention("29:anew", ENG, "and again")
+    await acme.teams.settled()
+
+    first, again = (incoming.author for incoming in acme.inbox.accepted.values())
+    assert first.id == again.id == f"{TENANT}/29:ann"
+    assert (await acme.bot.surface.person(again)).email == "ann@acme.test"
+    answer, question = (
+        AnswerItem("Done.", again),
+        Elicitation(id=ElicitationId("q"), body="?", asked=(again,)),
+    )
+    await acme.bot.surface.post(thread_under(root), render(answer)[0], key="k1", again=False)
+    asked = render(QuestionItem(question))[0]
+    await acme.bot.surface.post(thread_under(root), asked, key="k2", again=False)
+    await acme.bot.surface.whisper(thread_under(root), again, "For you.")
+    told = [one for one in home.messages.values() if one.raw]
+    assert [str(one.raw).count("29:anew") for one in told] == [1, 1, 1]
+    assert told[-1].only_for == "29:anew"
+    assert "29:ann'" not in str([one.raw for one in told])
 
 
 async def test_our_own_words_and_other_bots_are_not_heard(acme: Town) -> None:
@@ -213,7 +259,7 @@ async def test_message_survives_a_store_that_is_down_for_a_while(acme: Town) -> 
     assert await acme.heard() == []
     acme.inbox.is_down = False
     acme.clock.advance(15)
-    assert await acme.heard() == [Said("hello")]
+    assert await acme.heard() == [Said("hello", at=NOW)]
     assert await acme.attempts() == [[503, 503, 200]]
 
 
@@ -228,6 +274,28 @@ async def test_being_added_is_answered_like_a_question_for_help(acme: Town) -> N
     acme.teams.people.install("29:bob", "a:bob")
     [said] = await acme.heard()
     assert said == Said("help")
+
+
+async def test_a_secret_that_does_not_count_is_told_at_the_start_and_said_once(
+    addresses: AddressStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with TeamsPlayground(TeamsConfig(), VirtualClock()) as teams:
+        teams.tokens.secret = "another"
+        async with running(teams, FakeInbox(), addresses) as bot:
+            assert bot.trouble == "no token from Microsoft (invalid_client)"
+            place = ThreadRef("teams", TENANT, ENG, teams.people.mention("29:ann", ENG, "fix search"))
+            await teams.settled()
+            for _ in range(2):
+                with pytest.raises(TryLater):
+                    await bot.surface.post(place, HELLO, key="k1", again=False)
+            assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == [MUTE]
+            teams.tokens.secret = APP_SECRET
+            await bot.surface.post(place, HELLO, key="k1", again=False)
+            assert caplog.records[-1].getMessage() == "things can be said in Teams again"
+
+
+async def test_a_start_with_a_secret_that_counts_says_nothing(acme: Town) -> None:
+    assert acme.bot.trouble == ""
 
 
 async def test_a_stop_may_be_repeated(acme: Town) -> None:

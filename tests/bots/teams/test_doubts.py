@@ -1,5 +1,7 @@
 """What is posted in place of a message of which nobody knows whether it arrived."""
 
+from dataclasses import replace
+
 import pytest
 
 from bots.teams.doubts import MAYBE_SAID, MAYBE_SHOWN, SHOW, doubted
@@ -51,6 +53,15 @@ def test_whom_it_is_for_is_told_and_a_model_s_words_stay_marked() -> None:
     mention, label = before["entities"]
     assert after["entities"] == [label] == [AI_GENERATED]
     assert after["attachments"][0]["content"]["msteams"]["entities"] == [mention]
+
+
+def test_whom_a_question_asks_is_told_too() -> None:
+    before = render(QuestionItem(replace(QUESTION, asked=(ANN,))))[0]
+    after = doubted(before)
+    mentioned = before["attachments"][0]["content"]["msteams"]["entities"]
+    assert [one["mentioned"]["id"] for one in mentioned] == ["29:ann"]
+    assert after["attachments"][0]["content"]["msteams"]["entities"] == mentioned
+    assert shown(after) == f"{MAYBE_SAID}\n[{SHOW}]"
 
 
 @pytest.mark.parametrize("text", ["wörd ", "```py\nx = 1\n```\n", "\U0001f600", '"\\'])

@@ -22,6 +22,7 @@ from tests.bots.teams.activities import (
     GROUP,
     MENTION,
     ROOT,
+    SENT_AT,
     TENANT,
     activity,
     group,
@@ -53,7 +54,7 @@ def test_mention_in_a_channel_opens_a_session_in_its_thread() -> None:
     assert read(mention()) == Incoming(
         key=f"teams/{TENANT}/{ENG}/1700",
         place=ROOT.thread,
-        event=Said("fix it"),
+        event=Said("fix it", at=SENT_AT),
         author=ANN,
         opens=True,
         message=ROOT,
@@ -67,7 +68,7 @@ def test_mention_in_a_reply_belongs_to_the_thread_it_is_in() -> None:
 
 def test_reply_without_a_mention_counts_only_where_there_is_a_session() -> None:
     incoming = read(reply("don't touch ranking"))
-    assert (incoming.opens, incoming.event) == (False, Said("don't touch ranking"))
+    assert (incoming.opens, incoming.event) == (False, Said("don't touch ranking", at=SENT_AT))
 
 
 def test_message_that_begins_a_thread_is_not_for_us_without_a_mention() -> None:
@@ -89,6 +90,27 @@ def test_personal_chat_needs_no_mention_and_is_one_thread() -> None:
 def test_group_chat_is_one_thread_and_needs_a_mention_to_open(body: dict[str, Any], *, opens: bool) -> None:
     incoming = read(body)
     assert (incoming.place, incoming.opens) == (ThreadRef("teams", TENANT, GROUP, "chat"), opens)
+
+
+@pytest.mark.parametrize(
+    ("body", "if_awaited"),
+    [
+        (group(), True),
+        (group(entities=[MENTION]), False),
+        (group(type="messageUpdate"), True),
+        (group(type="messageUpdate", entities=[MENTION]), False),
+        (group(type="messageDelete"), False),
+        (reply(), False),
+        (reply(type="messageUpdate"), False),
+        (personal(), False),
+        (personal(type="messageUpdate"), False),
+        (message(conversation={"id": "19:x", "tenantId": TENANT}), True),
+    ],
+)
+def test_in_a_group_chat_words_for_nobody_count_only_if_they_are_awaited(
+    body: dict[str, Any], *, if_awaited: bool
+) -> None:
+    assert read(body).if_awaited is if_awaited
 
 
 def test_kind_of_conversation_is_not_guessed() -> None:

@@ -75,7 +75,7 @@ def sent_with(answer: Mapping[str, Any], **fields: str) -> dict[str, Any]:
 def test_stop_button_stops_and_says_so() -> None:
     invoked = answered(executed(STOP))
     assert invoked.incoming == Incoming(
-        key=f"{KEY}/stop/turn-1", place=ROOT.thread, event=StopAsked(), author=ANN
+        key=f"{KEY}/stop/turn-1/29:ann", place=ROOT.thread, event=StopAsked(), author=ANN
     )
     assert invoked.answer == {
         "statusCode": 200,
@@ -93,6 +93,13 @@ def test_a_press_is_the_same_under_every_id_and_from_every_client() -> None:
     again = executed(CHOOSE, id="f:invoke-2", timestamp="2026-11-21T10:03:00.000Z")
     assert asked(executed(CHOOSE)).key == asked(again).key
     assert parse_activity(submitted(CHOOSE), ADMISSION) == asked(executed(CHOOSE))
+
+
+@pytest.mark.parametrize("data", [STOP, CHOOSE, PICK | {PICKED: "0"}], ids=["stop", "choose", "pick"])
+def test_what_one_person_pressed_another_may_press_too(data: dict[str, Any]) -> None:
+    # The first of them may be a guest, who is refused.
+    bob = executed(data) | {"from": {"id": "29:bob", "name": "Bob"}}
+    assert asked(bob).key != asked(executed(data)).key
 
 
 def test_other_buttons_and_other_picks_have_keys_of_their_own() -> None:
@@ -164,7 +171,7 @@ def test_question_is_answered_in_a_form() -> None:
     )
     assert sent.answer == {}
     assert sent.incoming == Incoming(
-        key=f"{KEY}/answer/f:invoke-1",
+        key=f"{KEY}/answer/f:invoke-1/29:ann",
         place=ROOT.thread,
         event=Chosen(ElicitationId("q1"), "neither"),
         author=ANN,

@@ -76,12 +76,13 @@ def test_command_in_the_menu_of_messages_is_the_one_that_is_answered() -> None:
 
 
 def test_every_placeholder_is_filled() -> None:
-    text = json.dumps(render_manifest(f"{URL}/", APP_ID.upper(), "Fixer"))
+    text = json.dumps(render_manifest(f"{URL}/", APP_ID.upper(), "Fixer", "1.2.3"))
     assert "threadline.example" not in text
     assert "00000000-0000-0000-0000" not in text
     assert text.count(APP_ID) == 5
     assert "acme.test//" not in text
-    assert json.loads(text)["name"]["short"] == "Fixer"
+    assert json.loads(text)["name"] == {"short": "Fixer", "full": "Fixer: Linear coding sessions"}
+    assert json.loads(text)["version"] == "1.2.3"
 
 
 def test_server_may_have_a_port_and_a_path() -> None:
@@ -97,6 +98,9 @@ def test_server_may_have_a_port_and_a_path() -> None:
         ("bot.acme.test", APP_ID, "x", "https"),
         ('https://bot.acme.test/"', APP_ID, "x", "https"),
         ("https://", APP_ID, "x", "https"),
+        (f"{URL}/api/messages", APP_ID, "x", "without /api/messages"),
+        (f"{URL}/api/messages/", APP_ID, "x", "without /api/messages"),
+        (URL, "00000000-0000-0000-0000-000000000000", "x", "this is no app id"),
         (URL, "not-a-guid", "x", "GUID"),
         (URL, APP_ID + "0", "x", "GUID"),
         (URL, APP_ID, " ", "30"),
@@ -206,7 +210,19 @@ def test_command_writes_the_package(tmp_path: Path, capsys: pytest.CaptureFixtur
     out = tmp_path / "threadline.zip"
     assert main(["manifest", "teams", "--url", f"{URL}/", "--app-id", APP_ID, "--out", str(out)]) == 0
     assert out.read_bytes() == render_package(URL, APP_ID)
-    assert f"{URL}{PATH}\n" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{URL}{PATH}\n" in printed
+    assert "version 1.0.0" in printed
+
+
+def test_command_gives_a_changed_package_another_version(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["manifest", "teams", "--url", URL, "--app-id", APP_ID, "--out", str(tmp_path / "a.zip")]
+    assert main([*asked, "--version", "1.1.0"]) == 0
+    assert (tmp_path / "a.zip").read_bytes() == render_package(URL, APP_ID, version="1.1.0")
+    assert main([*asked, "--version", "2"]) == USAGE_ERROR
+    assert "version must be like 1.0.0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -214,7 +230,7 @@ def test_command_writes_the_package(tmp_path: Path, capsys: pytest.CaptureFixtur
     [
         ("http://bot.acme.test", APP_ID, "a.zip", "https"),
         (URL, "x", "a.zip", "GUID"),
-        (URL, APP_ID, "nowhere/a.zip", "nowhere"),
+        (URL, APP_ID, "nowhere/a.zip", "there is no folder"),
     ],
 )
 def test_command_says_what_is_wrong(

@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bots.slack.render import render as slack_render
-from bots.teams.render import MENU_OPTIONS, render
+from bots.teams.render import MENU_OPTIONS, UNHEARD, render
 from core.activities import (
     Answered,
     Author,
@@ -66,7 +67,7 @@ QUESTION = Elicitation(
     id=ElicitationId("q1"),
     body="when both toggles are on, which wins?",
     options=(Option("archived", "Archived wins"), Option("hidden", "Hidden wins")),
-    asked=("Ann", "Bob"),
+    asked=(ANN, Author("linear", "user-bob", "Bob")),
 )
 REPOSITORIES = Elicitation(
     id=ElicitationId("q2"),
@@ -74,7 +75,7 @@ REPOSITORIES = Elicitation(
     options=tuple(Option(f"acme/{n}", f"acme/{n}") for n in range(6)),
 )
 SEVERAL = Elicitation(id=ElicitationId("q3"), body="Which?", options=QUESTION.options, multiple=True)
-OPEN = Elicitation(id=ElicitationId("q4"), body="Which wins?", asked=("Ann",))
+OPEN = Elicitation(id=ElicitationId("q4"), body="Which wins?", asked=(EVE,))
 CODE = Elicitation(
     id=ElicitationId("q5"),
     body="Is this plan right?\n\n1. Reproduce\n2. Fix\n\n```python\nassert found\n```\n\nElse **say so**.",
@@ -161,8 +162,9 @@ def test_ended_turn_shrinks_to_one_line_without_buttons() -> None:
 
 def test_question_offers_its_options_and_words() -> None:
     assert shown(only(QuestionItem(QUESTION))).split("\n") == [
-        "Question for Ann and Bob: when both toggles are on, which wins?",
-        "or answer in this thread",
+        "Question for @Ann and Bob:",
+        "when both toggles are on, which wins?",
+        "or answer in this thread (mention me if I do not react)",
         "[Archived wins] [Hidden wins] [Something else]",
     ]
 
@@ -201,9 +203,13 @@ def test_teams_says_what_slack_says(name: str) -> None:
         in_slack = AnswerItem(in_slack.body, Author("slack", "T0001/U0ANN", "Ann"))
     if isinstance(in_slack, FailureItem):
         in_slack = FailureItem(in_slack.error, Author("slack", "T0001/U0ANN", "Ann"))
+    if isinstance(in_slack, QuestionItem) and ANN in in_slack.question.asked:
+        ann, *others = in_slack.question.asked
+        asked = (replace(ann, surface="slack", id="T0001/U0ANN"), *others)
+        in_slack = replace(in_slack, question=replace(in_slack.question, asked=asked))
     (slack,) = slack_render(in_slack)
     in_teams = re.sub(r"^(\[.*\]|.*\( \) .*)$", "", shown(only(STORY[name])), flags=re.MULTILINE)
-    assert unmarked(in_teams) == unmarked("\n".join(slack_words(slack)))
+    assert unmarked(in_teams.replace(f" {UNHEARD}", "")) == unmarked("\n".join(slack_words(slack)))
 
 
 # Answers
@@ -258,6 +264,25 @@ def test_empty_answer_is_still_an_answer() -> None:
 
 
 # Questions
+
+
+def test_question_wakes_whom_it_asks() -> None:
+    payload = only(QuestionItem(QUESTION))
+    (mention,) = card(payload)["msteams"]["entities"]
+    assert mention == {
+        "type": "mention",
+        "text": "<at>Ann</at>",
+        "mentioned": {"id": "29:ann", "name": "Ann"},
+    }
+    assert card(payload)["body"][0]["text"] == "Question for <at>Ann</at> and Bob:"
+    assert payload["summary"] == "Question for Ann and Bob: when both toggles are on, which wins?"
+    assert "entities" not in card(only(CLOSED))["msteams"]
+
+
+def test_question_itself_mentions_nobody() -> None:
+    body = "Is <at>Ann</at> right?\n\n```\n<at>Ann</at>\n```"
+    payload = only(QuestionItem(replace(QUESTION, body=body)))
+    assert [json.dumps(each).count("<at>") for each in card(payload)["body"]] == [1, 0, 0, 0]
 
 
 def test_list_says_which_value_stands_behind_which_line() -> None:

@@ -1,6 +1,8 @@
 """Whatever is to be shown, Teams takes it, and nobody is woken up by it."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,6 +33,7 @@ from core.mirror.cards import (
     QuestionItem,
     QuoteItem,
 )
+from core.ports import Payload
 from playground.teams_checks import MAX_BYTES, size
 from tests.bots.teams.activities import TENANT
 from tests.bots.teams.test_render import TURN, URL, shown
@@ -73,7 +76,7 @@ questions = st.builds(
     id=texts.map(ElicitationId),
     body=texts,
     options=options,
-    asked=st.lists(texts, max_size=3).map(tuple),
+    asked=st.lists(authors, max_size=3).map(tuple),
     multiple=st.booleans(),
 )
 items: st.SearchStrategy[ChatItem] = st.one_of(
@@ -107,6 +110,11 @@ items: st.SearchStrategy[ChatItem] = st.one_of(
 )
 
 
+def in_cards(payload: Payload) -> Iterator[dict[str, Any]]:
+    for each in payload.get("attachments", ()):
+        yield from each["content"]["msteams"].get("entities", ())
+
+
 @given(items)
 def test_teams_takes_every_item_and_nobody_else_is_mentioned(item: ChatItem) -> None:
     payloads = render(item)
@@ -114,7 +122,8 @@ def test_teams_takes_every_item_and_nobody_else_is_mentioned(item: ChatItem) -> 
     for payload in payloads:
         # The connector's own checks: size, cards, and an entity for every mention.
         shown(payload)
-        mentioned = [entity for entity in payload.get("entities", ()) if entity["type"] == "mention"]
+        entities = [*payload.get("entities", ()), *in_cards(payload)]
+        mentioned = [entity for entity in entities if entity["type"] == "mention"]
         assert {entity["mentioned"]["id"] for entity in mentioned} <= {"29:ann"}
         assert len(payload.get("text", "").encode("utf-16-le")) // 2 <= 2 * TEXT_CHARS + 300
 
@@ -138,7 +147,7 @@ def test_the_largest_question_fits(unit: str, count: int, *, multiple: bool) -> 
         id=ElicitationId(long[:255]),
         body=long,
         options=tuple(Option(long[:values], f"{n}{long}") for n in range(count)),
-        asked=(long,),
+        asked=(Author("teams", f"{TENANT}/29:ann", long), Author("linear", "user-eve", long)),
         multiple=multiple,
     )
     assert fits(QuestionItem(question))

@@ -364,6 +364,30 @@ async def test_a_deleted_message_is_not_reacted_to(
     assert teams.workspace.conversation(ENG).messages[asked.id].reactions == {}
 
 
+async def test_where_no_reaction_is_shown_we_are_seen_typing_when_a_message_comes_in(
+    teams: TeamsPlayground, surface: TeamsSurface, asked: MessageRef
+) -> None:
+    def typed() -> int:
+        return sum(call.kind == "send" and call.fields["type"] == "typing" for call in teams.api.log)
+
+    teams.limits.reset(None)
+    await surface.react(asked, add=Fate.SEEN, remove=None)
+    assert typed() == 0
+    teams.api.faults.fail_next("react", Fault(status=403), 2)
+    await surface.react(asked, add=Fate.SEEN, remove=None)
+    await surface.react(asked, add=Fate.DONE, remove=Fate.SEEN)
+    assert typed() == 1
+
+
+async def test_typing_that_fails_holds_nothing_up(
+    teams: TeamsPlayground, surface: TeamsSurface, asked: MessageRef
+) -> None:
+    teams.api.faults.fail_next("react", Fault(status=403))
+    teams.api.faults.fail_next("send", Fault(error="BotNotInConversationRoster"))
+    await surface.react(asked, add=Fate.SEEN, remove=None)
+    assert teams.api.calls["send"] == 1
+
+
 @pytest.mark.parametrize(
     ("fault", "kind"), [(Fault(status=429), Throttled), (Fault(status=502), TryLater)], ids=["429", "502"]
 )
@@ -411,6 +435,17 @@ async def test_where_teams_whispers_nothing_it_goes_to_the_chat_with_us(
     await surface.whisper(thread, ANN, "Psst.")
     assert [line["text"] for line in teams.transcript("a:ann")] == ["Psst."]
     assert len(teams.transcript(ENG, thread.root, seen_by="29:ann")) == 1
+
+
+@pytest.mark.parametrize("call", ["create", "send"])
+async def test_one_person_who_cannot_be_reached_is_no_end_of_the_thread(
+    teams: TeamsPlayground, surface: TeamsSurface, thread: ThreadRef, call: str
+) -> None:
+    blocked = Fault(error="MessageWritesBlocked", status=403)
+    teams.api.faults.fail_next("send", Fault(error="BadArgument"))
+    teams.api.faults.fail_next(call, blocked)
+    with pytest.raises(Refused, match="MessageWritesBlocked"):
+        await surface.whisper(thread, ANN, "Psst.")
 
 
 async def test_a_whisper_that_got_no_id_is_not_told_twice(

@@ -282,6 +282,8 @@ class Heard:
         self.gone: list[tuple[str, str, Blocker]] = []
         self.trouble: list[tuple[str, str, Blocker | None]] = []
         self.of_trouble = asyncio.Event()
+        self.refused: list[tuple[str, str, tuple[str, ...]]] = []
+        self.refused_in: set[tuple[SessionId, str]] = set()
 
     async def on_gone(self, session: SessionId, sink: str, code: Blocker) -> None:
         self.gone.append((session, sink, code))
@@ -289,6 +291,10 @@ class Heard:
     async def on_trouble(self, sink: str, session: SessionId, code: Blocker | None) -> None:
         self.trouble.append((sink, session, code))
         self.of_trouble.set()
+
+    async def on_refused(self, session: SessionId, key: str, words: str, sinks: Sequence[str]) -> None:
+        self.refused_in.add((session, key))
+        self.refused.append((key, words, tuple(sinks)))
 
 
 async def create(database: Database) -> None:

@@ -8,6 +8,7 @@ from core.mirror.budget import Bucket, Budgets, Candidate, Limit, Measured, in_t
 from core.mirror.queue import Priority
 
 LIMIT = Limit(capacity=10, per_s=2.0, reserve=4)
+TWO_WINDOWS = Limit(capacity=4, per_s=1.0, reserve=1, longer=Limit(20, per_s=0.1, reserve=5))
 
 
 def test_a_full_bucket_gives_its_reserve_to_urgent_calls_only() -> None:
@@ -67,6 +68,43 @@ def test_no_more_calls_leave_than_the_limit_allows(asked: list[tuple[float, Prio
             bucket, sent = bucket.take(now), sent + 1
             assert priority <= Priority.PROMPT or bucket.level(now) >= LIMIT.reserve - 1e-5
     assert sent <= LIMIT.capacity + LIMIT.per_s * now + 1e-3
+
+
+def test_a_call_needs_a_token_of_the_longer_window_too() -> None:
+    bucket = Bucket.full(TWO_WINDOWS, 0.0)
+    for now in range(16):
+        assert bucket.wait_s(now, Priority.ACTION) == 0.0
+        bucket = bucket.take(now)
+
+    # 20 less 16, and what came back in 15 seconds.
+    assert bucket.longer is not None
+    assert bucket.longer.level(15.0) == pytest.approx(5.5)
+    assert bucket.wait_s(16.0, Priority.TERMINAL) == 0.0
+    assert bucket.wait_s(16.0, Priority.ACTION) == pytest.approx(4.0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.sampled_from(Priority)), max_size=120))
+def test_neither_window_lets_more_out_than_it_allows(asked: list[tuple[float, Priority]]) -> None:
+    bucket, now, sent = Bucket.full(TWO_WINDOWS, 0.0), 0.0, list[float]()
+    for pause, priority in asked:
+        now += pause
+        if bucket.wait_s(now, priority) == 0.0:
+            bucket = bucket.take(now)
+            sent.append(now)
+    for capacity, per_s in ((4, 1.0), (20, 0.1)):
+        for first, began in enumerate(sent):
+            for last, at in enumerate(sent[first:]):
+                assert last + 1 <= capacity + per_s * (at - began) + 1e-3
+
+
+def test_a_pause_and_an_empty_longer_window_squeeze_as_one() -> None:
+    bucket = Bucket.full(TWO_WINDOWS, 0.0)
+    for now in range(0, 32, 2):
+        bucket = bucket.take(now)
+
+    assert bucket.level(40.0) == 4.0
+    assert bucket.squeeze(40.0) == 1
+    assert bucket.freeze(50.0).squeeze(40.0) == 2
 
 
 def test_sessions_of_equal_urgency_take_turns() -> None:

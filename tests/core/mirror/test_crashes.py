@@ -67,6 +67,7 @@ async def live(database: Database, surface: FakeSurface, linear: FakeLinear, luc
         JumpingClock(),
         on_gone=heard.on_gone,
         on_trouble=heard.on_trouble,
+        on_refused=heard.on_refused,
         random=luck.random.random,
         sweep_s=None,
     )

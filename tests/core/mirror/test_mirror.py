@@ -121,6 +121,7 @@ class World:
             self.clock,
             on_gone=self.heard.on_gone,
             on_trouble=self.heard.on_trouble,
+            on_refused=self.heard.on_refused,
             random=lambda: 0.5,
             sweep_s=None,
         )
@@ -269,9 +270,9 @@ async def test_a_card_that_somebody_deleted_is_posted_afresh_once(world: World) 
         mirror.wake(SESSION)
         await mirror.drained(SESSION)
 
-    # The first card is gone, the second took its place, and was deleted too: no third.
-    assert surface.texts() == ["card t0: Starting", "card t0: one"]
-    assert surface.calls == ["post", "edit", "post", "edit"]
+    # The first card is gone, the second took its place, and was deleted too: no third. Its end is tried.
+    assert surface.texts() == ["card t0: Starting", "card t0: done"]
+    assert surface.calls == ["post", "edit", "post", "edit", "edit"]
 
 
 async def test_short_trouble_is_nobody_elses_business(world: World) -> None:

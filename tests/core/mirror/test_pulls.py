@@ -74,7 +74,8 @@ BUTTONS = {
             "sensitive",
             [
                 "14 files +41 −6 · abc1234 · checks 3 of 3 · needs 1 more review, by acme/search, acme/build",
-                "Look closely: it touches workflows, CODEOWNERS, lock files, CLAUDE.md.",
+                "Look closely: it touches workflows, CODEOWNERS, lock files, CLAUDE.md; "
+                "10 files not looked at.",
                 "Files: .github/workflows/ci.yml, CODEOWNERS, app/package-lock.json, "
                 f"…{'deep/' * 14}x.py and 10 more".replace("…", "…" + "deep/"),
                 "Approved by Eve (at def5678, an earlier commit) · Approved by renovate (a bot)",

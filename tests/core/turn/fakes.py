@@ -40,6 +40,7 @@ from core.admission import Admission
 from core.errors import DeliveryError, TryLater
 from core.events import (
     AgentEvent,
+    Attachment,
     Chosen,
     Deleted,
     Edited,
@@ -346,9 +347,9 @@ class Scene:
     def _enqueue(self, _: sa.Connection, session: SessionId, seq: int) -> None:
         self.queued.append((session, TurnId(f"turn:{seq}")))
 
-    async def say(self, text: str, *, by: Author = ANN) -> MessageRef:
+    async def say(self, text: str, *, by: Author = ANN, files: Sequence[Attachment] = ()) -> MessageRef:
         """Somebody writes in the thread."""
-        return await self._accept(Said(text), by)
+        return await self._accept(Said(text, tuple(files)), by)
 
     async def edit(self, message: MessageRef, text: str) -> None:
         await self._accept(Edited(message, text), ANN)

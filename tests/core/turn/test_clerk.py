@@ -2,10 +2,10 @@
 
 import asyncio
 
-from core.activities import Notice
+from core.activities import Author, Notice
 from core.ids import SessionId, ThreadRef
 from core.intake import command_in
-from core.reports import HELP, Shown
+from core.reports import HELP, UNHEARD, Shown
 from tests.core.turn.fakes import BOB, THREAD, FakeRun, Scene, waiting_for_ever
 
 
@@ -58,6 +58,12 @@ async def test_help_between_turns_starts_none(scene: Scene) -> None:
     assert await scene.play() == "absorbed"
     assert await notices(scene) == [Notice(body=HELP, surface="slack")]
     assert await scene.fates() == ["100.1 seen", "100.1 done"]
+
+
+async def test_help_in_teams_says_what_to_do_where_we_cannot_read_along(scene: Scene) -> None:
+    await scene.say("help", by=Author("teams", "t/29:tia", "Tia"))
+    assert await scene.play() == "absorbed"
+    assert await notices(scene) == [Notice(body=HELP + UNHEARD, surface="teams")]
 
 
 async def test_command_beside_a_request_is_answered_and_the_request_runs(scene: Scene) -> None:

@@ -41,6 +41,16 @@ async def asked(scene: Scene, times: int = 1) -> ElicitationId:
 # Which repository.
 
 
+async def test_who_asked_for_the_work_is_asked_for_the_repository(two: Scene) -> None:
+    await two.say("rename it")
+    turn = two.begin()
+    await asked(two)
+    (question,) = [one.entry for one in await two.log() if isinstance(one.entry, Elicitation)]
+    assert [one.name for one in question.asked] == ["Ann"]
+    await two.say("docs", by=BOB)
+    assert await turn == "done"
+
+
 @pytest.mark.parametrize(
     ("said", "answer"), [("docs", "docs"), ("It is acme/docs", "It is acme/docs"), ("2", "acme/docs")]
 )
