@@ -41,6 +41,7 @@ PRODUCED: Mapping[Blocker, str] = {
     "::test_the_other_side_says_what_is_away_and_all_arrives_in_order_afterwards",
     Blocker.CHAT_GONE: "scenarios/test_team_channel.py"
     "::test_a_channel_that_is_gone_is_named_in_linear_and_the_next_turn_tries_again",
+    Blocker.CHAT_REFUSED: "conformance/test_refused.py::test_an_answer_that_is_refused",
     Blocker.FILE_UNSEEN: "scenarios/test_conversation.py"
     "::test_a_file_that_cannot_be_read_is_named_to_people_and_to_the_agent",
     Blocker.PERSON_DENIED: "scenarios/test_pull_requests.py::test_who_may_not_write_starts_nothing",

@@ -9,7 +9,16 @@ from typing import Final
 from tests.conformance.support import DIFFERENCES, SCENARIOS, Scenario, matrix
 
 ROOT: Final = Path(__file__).parents[2]
-MODULES: Final = ("test_talking", "test_asking", "test_answers", "test_who", "test_weather", "test_together")
+MODULES: Final = (
+    "test_talking",
+    "test_asking",
+    "test_answers",
+    "test_who",
+    "test_weather",
+    "test_refused",
+    "test_together",
+    "test_reviewing",
+)
 BEGIN: Final = "<!-- support matrix -->"
 END: Final = "<!-- /support matrix -->"
 

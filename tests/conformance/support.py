@@ -49,6 +49,11 @@ DIFFERENCES: Final[Mapping[tuple[str, str], Difference]] = {
         "Teams gives bots files in personal chats only. In a channel nothing but a trace in the HTML of the"
         " message tells of one.",
     ),
+    ("test_a_file_in_a_direct_message", "Slack"): Difference(
+        "people and the agent are told that it does not",
+        "Threadline asks for no right to read files in Slack (`files:read`), which would open those of every"
+        " channel it is in.",
+    ),
 }
 """By the name of the test and the platform."""
 
@@ -57,6 +62,8 @@ def scenario(group: str, title: str) -> Callable[[Test], Test]:
     """The test is a row of the matrix."""
 
     def register(test: Test) -> Test:
+        if test.__name__ in SCENARIOS:
+            raise ValueError(f"there are two scenarios called {test.__name__}")
         SCENARIOS[test.__name__] = Scenario(group, title, test)
         return test
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from playground.scripts import Reply, run
-from tests.conformance.platforms import DELIVERED, QUEUED, SEEN, Room, Seen
+from tests.conformance.room import DELIVERED, QUEUED, SEEN, Room, Seen
 from tests.scenarios.story import BOT, ENDED, Story
 
 

@@ -81,12 +81,13 @@ async def test_a_file(talk: Talk, stage: Stage, limit: Difference | None) -> Non
     assert "boom" not in str(stage.model.bodies[-1])
 
 
-@scenario("Files", "in a direct message: the same")
-async def test_a_file_in_a_direct_message(stage: Stage, platform: str) -> None:
+@scenario("Files", "in a direct message: the agent gets it")
+async def test_a_file_in_a_direct_message(stage: Stage, platform: str, limit: Difference | None) -> None:
     stage.model.play([script({"text": "Done."})])
     talk = Talk(ROOMS[platform](stage, alone_with="ann"))
     talk.say("fix what the log says", files={"error.log": "boom"})
 
     await talk.ended()
-    assert talk.shows("I can't see error.log here: ")
-    assert "I could not see error.log: " in str(stage.model.bodies[-1])
+    assert talk.shows("I can't see error.log here: ") is bool(limit)
+    assert ("I could not see error.log: " in str(stage.model.bodies[-1])) is bool(limit)
+    assert ("boom" in str(stage.model.bodies[-1])) is not bool(limit)

@@ -31,14 +31,14 @@ def heard(stage: Stage) -> str:
     return str([block for block in blocks if isinstance(block, dict) and block["type"] == "tool_result"])
 
 
-@scenario("Questions", "answered with a button")
+@scenario("Questions", "whom it asks is notified; answered with a button")
 async def test_an_answer_by_a_button(talk: Talk, stage: Stage) -> None:
     await asked(talk)
     open_question = next(text for text in talk.texts() if WHICH in text)
     await talk.press("Archived wins")
 
     await talk.ended()
-    assert open_question.startswith(f"Question for Ann: {WHICH}\n")
+    assert open_question.startswith(f"Question for @Ann:\n{WHICH}\n")
     assert "[Archived wins] [Hidden wins]" in open_question
     assert "or answer in this thread" in open_question
     assert "Archived wins" in heard(stage)

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from playground.stage import Stage
-from tests.conformance.platforms import DONE, ROOMS
+from tests.conformance.platforms import ROOMS
+from tests.conformance.room import DONE
 from tests.conformance.support import Difference, scenario
 from tests.conformance.talk import Talk, held
 from tests.scenarios.processes import runs
@@ -123,6 +124,29 @@ async def test_a_follow_up(talk: Talk, stage: Stage, platform: str) -> None:
     assert len(talk.cards()) == 1
 
 
+@scenario(
+    "Steer", "where only mentions reach the bot (no consent to more): a mention steers, talk is not heard"
+)
+async def test_where_only_mentions_are_heard(talk: Talk, stage: Stage, platform: str) -> None:
+    told = {"text": "Done, and ranking is untouched."}
+    name = f"mentions alone in {platform}"
+    stage.model.play([script(held(name), {"text": "Done.", "if_told": {"ranking": (told,)}})])
+    talk.room.hear_mentions_only()
+    talk.mention("fix the search")
+    await talk.until_held(name)
+    unheard = talk.say("with docs, please", by="bob")
+    follow_up = talk.mention("don't touch ranking", by="bob")
+    await talk.until_told("ranking")
+    stage.model.release(name)
+
+    await talk.ended()
+    await talk.until_marked(follow_up, DONE)
+    assert talk.answers()[0].startswith("@Ann\nDone, and ranking is untouched.")
+    assert not talk.marks(unheard)
+    assert talk.told("thought")[1:] == [f"Bob in {platform}: don't touch ranking"]
+    assert "with docs" not in prompts(stage)
+
+
 @scenario("Steer", "a follow-up after the answer begins the next turn")
 async def test_a_next_turn(talk: Talk, stage: Stage) -> None:
     stage.model.play([script({"text": "Documented."}, match="document"), script({"text": "Renamed."})])
@@ -150,6 +174,20 @@ async def test_an_edit(talk: Talk, stage: Stage, platform: str) -> None:
     correction = "Correction of my earlier message, it now reads: rename it to basket"
     assert talk.told("thought")[1:] == [f"Ann in {platform}: {correction}"]
     assert talk.answers()[0].startswith("@Ann\nRenamed to basket.")
+
+
+@scenario("Steer", "a word for the bot that is edited into a request is that request")
+async def test_an_edit_of_a_word_for_the_bot(talk: Talk, stage: Stage, platform: str) -> None:
+    stage.model.play([script({"text": "Done."})])
+    asked = talk.mention("help")
+    await talk.until_shown("stop end the turn")
+    talk.room.edit("ann", asked, "fix the search")
+
+    await talk.ended()
+    await talk.until_marked(asked, DONE)
+    assert talk.told("thought") == [f"Ann in {platform}: fix the search"]
+    assert talk.issue()["title"] == "Fix the search"
+    assert "orrection" not in prompts(stage)
 
 
 @scenario("Steer", "what is deleted before the agent has it never reaches it")

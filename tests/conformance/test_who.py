@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 
 from playground.stage import Stage
-from tests.conformance.platforms import DONE, QUEUED
+from tests.conformance.room import DONE, QUEUED
 from tests.conformance.support import scenario
 from tests.conformance.talk import Talk
 from tests.scenarios.scripts import CHANGELOG, script

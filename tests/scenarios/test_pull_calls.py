@@ -19,8 +19,8 @@ from playground.github_state import Pull
 from playground.scripts import call
 from playground.stage import Stage
 from tests.scenarios.conftest import on_stage
+from tests.scenarios.pulls import Pulls, connect, opened
 from tests.scenarios.scripts import script
-from tests.scenarios.test_pull_requests import Pulls, connect, opened
 from tests.scenarios.thread import WITHIN_S, Thread, new_channel
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

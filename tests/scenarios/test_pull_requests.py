@@ -1,22 +1,17 @@
 """From a mention to a merged pull request, in chat, as the people themselves."""
 
-import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-import httpx
 import pytest
 import pytest_asyncio
 
 from playground.github import Fault
 from playground.github_git import run
-from playground.github_state import Account, Pull, Repository
 from playground.scripts import call
 from playground.scripts import run as run_
-from playground.slack_blocks import elements_of
-from playground.slack_state import Message
 from playground.stage import HOSTED, Stage
-from tests.scenarios.conftest import on_stage
+from tests.scenarios.pulls import Pulls, home_of, on_pull_stage, opened
 from tests.scenarios.scripts import CHANGELOG, SEARCH, script
 from tests.scenarios.thread import Thread, new_channel
 
@@ -33,92 +28,14 @@ WRITE_BOTH = "sed -i '/^[<=>]\\{7\\}/d' CHANGELOG.md && cat CHANGELOG.md"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
-    folder = tmp_path_factory.mktemp("pulls")
-    async with on_stage(folder, github={"reviews": 1, "checks": {"independent-review": 4242}}) as stage:
-        for login in ("ann", "bob", "eve"):
-            account = stage.github.person(login, emails=[f"{login}@acme.test"])
-            connect(stage, login, account)
-        await stage.serve()
+    async with on_pull_stage(tmp_path_factory.mktemp("pulls")) as stage:
         yield stage
-
-
-def connect(stage: Stage, name: str, account: Account) -> None:
-    """In Linear, they have connected their account at GitHub."""
-    for user in stage.linear.workspace.users.values():
-        if user.email == f"{name}@acme.test":
-            user.git_hub_user_id = str(account.id)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def thread(stage: Stage) -> Thread:
     stage.model.play(SCRIPTS)
     return Thread(stage, new_channel(stage))
-
-
-class Pulls:
-    """The pull request of one thread, at GitHub and on its cards."""
-
-    def __init__(self, thread: Thread) -> None:
-        self.thread, self.stage = thread, thread.stage
-        [self.home] = [one for one in thread.stage.github.world.repositories if one.full_name == HOSTED]
-
-    @property
-    def pull(self) -> Pull:
-        identifier = self.thread.issue()["identifier"]
-        [one] = [each for each in self.home.pulls.values() if each.title.startswith(f"{identifier}:")]
-        return one
-
-    async def opened(self) -> Pull:
-        await self.thread.until_shown(HOSTED + " #")
-        return self.pull
-
-    def whispers(self, user: str) -> list[Message]:
-        messages = self.stage.slack.workspace.channels[self.thread.channel].messages.values()
-        return [one for one in messages if one.only_for == user]
-
-    async def told(self, user: str, words: str) -> None:
-        await self.thread.until(
-            lambda: any(words in one.shown_text() for one in self.whispers(user)), f"{user} is told {words}"
-        )
-
-    async def link(self, user: str, login: str) -> None:
-        """Link an account at GitHub, from the private message to the confirmation."""
-        first = await self.address(user)
-        async with httpx.AsyncClient(follow_redirects=False) as browser:
-            page = await browser.get(first)
-            begun = await browser.post(first.partition("?")[0], data=fields_of(page.text))
-            assert begun.status_code == 303, begun.text
-            back = await self.stage.github.signs_in(begun.headers["Location"], login)
-            done = await browser.get(back)
-            assert done.status_code == 200, done.text
-            second = await self.address(user, after=first)
-            page = await browser.get(second)
-            confirmed = await browser.post(second.partition("?")[0], data=fields_of(page.text))
-            assert confirmed.status_code == 200, confirmed.text
-
-    async def address(self, user: str, *, after: str = "") -> str:
-        """Of the newest private link, once there is one behind `after`."""
-        found: str = await self.thread.until(
-            lambda: (
-                next((url for url in reversed(self._addresses(user)) if url != after), None)
-                if not after or self._addresses(user)[-1:] != [after]
-                else None
-            ),
-            f"{user} is sent a link",
-        )
-        return found
-
-    def _addresses(self, user: str) -> list[str]:
-        return [
-            str(element["url"])
-            for one in self.whispers(user)
-            for _, element in elements_of(one.blocks)
-            if "/oauth/github/" in str(element.get("url"))
-        ]
-
-
-def fields_of(page: str) -> dict[str, str]:
-    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page))
 
 
 async def test_work_ends_in_a_draft_pull_request_that_everybody_sees(thread: Thread) -> None:
@@ -138,6 +55,10 @@ async def test_work_ends_in_a_draft_pull_request_that_everybody_sees(thread: Thr
         lambda: any(f"#{pull.number}" in text for text in thread.told("response")), "Linear tells of it"
     )
     assert pulls.stage.github.acts() == []
+    # GitHub knows its bots by the numbers of their accounts, not by those of their apps.
+    written = await run(pulls.home.folder, "log", "-1", "--format=%an %ae", pull.branch)
+    bot = pull.author
+    assert written.startswith(f"{bot.login} {bot.id}+{bot.login}@users.noreply.")
 
 
 async def test_the_whole_way_from_a_mention_to_a_merge(thread: Thread) -> None:
@@ -187,32 +108,6 @@ async def test_the_whole_way_from_a_mention_to_a_merge(thread: Thread) -> None:
         lambda: any("Merged by Eve" in text for text in thread.told("response")), "Linear tells who merged"
     )
     assert all(one.startswith("user:") for one in github.acts())
-
-
-async def opened(thread: Thread, *, links: tuple[str, ...] = ()) -> tuple[Pulls, Pull]:
-    """A session with a pull request that is ready; `links` are those who link their accounts."""
-    thread.mention("write the changelog")
-    await thread.ended()
-    pulls = Pulls(thread)
-    pull = await pulls.opened()
-    thread.stage.github.forge.ready(pulls.home, pull, thread.stage.github.bot, is_draft=False)
-    await thread.until_shown("[Approve ")
-    for user in links:
-        thread.say("comment: hello", by=user)
-        login = user.removeprefix("U0").lower()
-        await thread.until(
-            lambda login=login, user=user: (  # type: ignore[misc]
-                any(one.by.login == login for one in pull.reviews) or pulls._addresses(user)
-            ),
-            f"{login} is known or asked",
-        )
-        if not any(one.by.login == login for one in pull.reviews):
-            await pulls.link(user, login)
-            await thread.until(
-                lambda login=login: any(one.by.login == login for one in pull.reviews),  # type: ignore[misc]
-                f"{login} has commented",
-            )
-    return pulls, pull
 
 
 async def test_what_the_rules_lack_is_named_before_a_merge(thread: Thread) -> None:
@@ -273,10 +168,6 @@ async def test_a_push_that_is_refused_is_told_in_the_answer_and_nothing_is_lost(
     assert thread.shows("the app may not change workflows")
     prefix = f"{thread.issue()['identifier']}:"
     assert not any(one.title.startswith(prefix) for one in home_of(thread).pulls.values())
-
-
-def home_of(thread: Thread) -> Repository:
-    return thread.stage.github.world.repositories[0]
 
 
 async def test_people_push_to_the_branch_and_nobody_loses_anything(thread: Thread) -> None:
