@@ -127,6 +127,7 @@ async def _dismiss(rest: Rest, asked: Asked) -> Answer:
     review = _review_of(one, asked)
     asked.text("message")
     rest.forge.dismiss(home, one, review, asked.who.account)
+    await rest.forge.settle(home, one)
     return Answer(200, views.review(review, one, home, rest.url))
 
 

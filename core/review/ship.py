@@ -214,7 +214,7 @@ class Shipper:
                     await self._pulls.want(
                         pull.session, pull.repository, pull.branch, sha=wanted, turn=pull.turn
                     )
-                case LeaseLost():  # Somebody deleted the branch, which closed its pull request: again.
+                case LeaseLost():  # Somebody deleted the branch, and so closed its pull request.
                     expected = None
                     await self._pulls.over(pull.session)
                 case RefusedByHost() | Unreachable():

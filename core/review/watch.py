@@ -146,9 +146,13 @@ class PullWatch:
         return look
 
     async def _run(self) -> None:
+        is_first = True
         while True:
             self._changed.clear()
             try:
+                if is_first:
+                    await self._pulls.take_over()
+                    is_first = False
                 async with asyncio.TaskGroup() as looks:
                     for pull in await self._pulls.due():
                         looks.create_task(self._contained(pull))

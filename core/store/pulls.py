@@ -173,6 +173,12 @@ class PullStore:
             taken = sa.update(pulls).where(ripe).values(look_at=self._now() + LOOK_LEASE_S)
             return [_pull(row) for row in await connection.execute(taken.returning(pulls))]
 
+    async def take_over(self) -> None:
+        """What an earlier process had taken with `due`, and may not have looked at, is due now."""
+        taken = pulls.c.look_at <= self._now() + LOOK_LEASE_S
+        async with self._database.write() as connection:
+            await connection.execute(sa.update(pulls).where(taken).values(look_at=NOW))
+
     async def next_look(self) -> float | None:
         """When the next of them is due, None for never."""
         async with self._database.read() as connection:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from playground.github_faults import Fault as GitHubFault
 from playground.linear_faults import Fault as LinearFault
 from playground.moments import Moment
 from playground.slack_faults import Fault as SlackFault
@@ -39,6 +40,22 @@ def slack(method: str, moment: Moment, *, of: str = "") -> Point:
             await theatre.kill()
 
         faults.at(method, moment, kill, when=lambda fields: of in str(fields))
+
+    return arm
+
+
+def github(kind: str, moment: Moment, *, of: str = "") -> Point:
+    """At a call of GitHub, or of git, that holds `of`; `before` it, it is never executed."""
+
+    def arm(theatre: Theatre) -> None:
+        there = theatre.stage.github
+
+        async def kill() -> None:
+            if moment == "before":
+                there.fail(kind, GitHubFault(drop="before"))
+            await theatre.kill()
+
+        there.moments.at(kind, moment, kill, when=lambda told: of in str(told))
 
     return arm
 

@@ -42,6 +42,18 @@ async def test_auto_merge_waits_for_the_rules_and_merges(place: Town) -> None:
     assert await run(home.folder, "log", "-1", "--format=%s", "main") == "ENG-1: Search (#87)"
 
 
+async def test_auto_merge_goes_on_when_the_review_that_is_against_it_is_dismissed(place: Town) -> None:
+    await place.use(reviews=1)
+    one = await place.open()
+    against = (await place.review("user:bob", one, "REQUEST_CHANGES")).json()
+    await enabled(place, "user:eve", one)
+    await place.review("user:eve", one)
+    assert one.auto_merge is not None
+    place_of = f"pulls/{one.number}/reviews/{against['id']}/dismissals"
+    assert (await place.call("user:ann", "PUT", place_of, {"message": "done"})).status_code == 200
+    assert one.is_merged
+
+
 async def test_auto_merge_is_refused_where_nothing_is_to_wait_for_and_to_those_who_may_not(
     place: Town,
 ) -> None:

@@ -320,7 +320,7 @@ async def test_whose_organisation_wants_a_sign_in_is_shown_where(fresh: Pulls) -
 
 async def test_a_secondary_limit_is_waited_for_and_told_once(fresh: Pulls) -> None:
     since = Since(fresh, "eve")
-    fresh.stage.github.fail(REVIEW, secondary_limit(1), 3)
+    fresh.stage.github.fail(REVIEW, secondary_limit(1), 2)
     await press(fresh, approve(fresh.pull), EVE)
     await fresh.thread.until_shown("Approved by Eve")
     assert since.told() == [AWAY]

@@ -8,7 +8,7 @@ import pytest
 
 from core.activities import Notice, PullActed, PullShown
 from core.ids import TurnId
-from core.pulls import PullAction, PullRef
+from core.pulls import PullAction, PullRef, PullState
 from core.store.acts import Wish
 from tests.core.review.fakes import EVE, FACTS, HEAD, NEXT, NOW, REF, THREAD, TURN, Desk, appended, desk
 
@@ -106,6 +106,42 @@ async def test_it_is_looked_at_when_due_and_a_hint_in_the_meantime_counts(house:
     assert not await house.pulls.hint("acme/shop", numbers=[88])
     assert await house.pulls.hint("acme/shop", branch="ann/eng-1")
     assert await house.pulls.next_look() == 0
+
+
+async def test_a_look_that_a_crash_cut_short_is_due_at_the_next_start(house: Desk) -> None:
+    await opened(house)
+    await house.pulls.hint_session(house.session)
+    await house.pulls.due()
+    await house.pulls.take_over()
+    assert [one.session for one in await house.pulls.due()] == [house.session]
+    await house.pulls.look_later(house.session, NOW + 500)
+    await house.pulls.take_over()
+    assert await house.pulls.next_look() == NOW + 500
+
+
+async def test_all_that_are_watched_in_a_renamed_repository_are_looked_at(house: Desk) -> None:
+    await opened(house)
+    assert not await house.pulls.hint_all("acme/store")
+    assert await house.pulls.hint_all("Acme/Shop")
+    assert len(await house.pulls.due()) == 1
+    await house.pulls.look_later(house.session, None)
+    assert not await house.pulls.hint_all("acme/shop")
+
+
+async def test_what_comes_after_a_closed_one_has_another_and_the_old_card_stays_as_it_is(house: Desk) -> None:
+    await opened(house)
+    await show(house, state=PullState.CLOSED)
+    await house.pulls.over(house.session)
+    after = await house.pulls.of(house.session)
+    assert after is not None
+    assert after.ref is None
+    assert not after.is_shipped
+    ref = PullRef("acme/shop", 88)
+    await opened(house, NEXT, "turn-2")
+    await house.pulls.opened(house.session, ref)
+    await show(house, head_sha=NEXT, ref=ref, updated_at="2026-11-21T11:00:00Z")
+    entries = [(one.turn, one.is_stale, one.facts.ref.number) for one in await shown(house)]
+    assert entries == [(TURN, False, 87), ("turn-2", False, 88)]
 
 
 async def test_a_look_from_before_the_next_turn_pushed_shows_nothing(house: Desk) -> None:
