@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 SHIP_PAUSES_S = (1.0, 2.0, 4.0)
 """How long a turn waits for the code host before it ends without; the work is shipped later then."""
 
+SKEW_S = 1.0
+"""By how much a platform's clock may be behind ours; nobody reads a card and answers it in less."""
+
 _FOR_THE_AGENT = frozenset({PullAction.FIX, PullAction.COMMENT, PullAction.REQUEST_CHANGES})
 
 
@@ -135,7 +138,8 @@ class Reviews:
         "" if it can be none or several: whoever pushes may choose how a commit's name begins.
         """
         said_at = incoming.event.at if isinstance(incoming.event, Said) else None
-        heads = await self.pulls.heads(session_id, until=said_at or time.time())
+        until = time.time() if said_at is None else said_at + SKEW_S
+        heads = await self.pulls.heads(session_id, until=until)
         meant = {head for head in heads if head.startswith(named)} if named else set(heads[:1])
         return meant.pop() if len(meant) == 1 else ""
 
