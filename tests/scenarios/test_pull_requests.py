@@ -81,8 +81,10 @@ async def test_the_whole_way_from_a_mention_to_a_merge(thread: Thread) -> None:
     thread.say("approve", by="U0ANN")
     await pulls.told("U0ANN", "your approval does not count")
     assert [one.by.login for one in pull.reviews] == ["ann"]
-    runs = [run for run in pulls.home.checks if run.sha == pull.head_sha]
-    assert runs[-1].conclusion == "failure"
+    await thread.until(
+        lambda: [run for run in pulls.home.checks if run.sha == pull.head_sha][-1].conclusion == "failure",
+        "our check is red",
+    )
 
     # A reviewer; then somebody pushes, and the approval counts no more.
     await thread.press(f"Approve {pull.head_sha[:7]}", by="U0EVE")
