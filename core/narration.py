@@ -66,6 +66,11 @@ def waiting(code: Blocker) -> Blocked:
     return Blocked(code=code, body=WAITING[code], action=HINTS.get(code, ""))
 
 
+def in_the_way(code: Blocker) -> str:
+    """The same, as a message before there is a progress line."""
+    return f"{WAITING[code]} {HINTS.get(code, '')}".rstrip()
+
+
 def gone_from(sink: str, code: Blocker) -> str:
     """What the other places of a session are told when one of them is gone."""
     if code is not Blocker.CHAT_GONE:

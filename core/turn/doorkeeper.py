@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.activities import AuthAsked, Blocker, Denied, Entry, Fate, FateChanged, Notice
-from core.errors import DeliveryError
+from core.errors import DeliveryError, TargetGone
 from core.events import Chosen, Deleted, Incoming, Pressed, Said
 from core.ids import EntryKey, ThreadRef
 from core.intake import Waiting
+from core.narration import in_the_way
 from core.people import Identity, Unlinked, Verdict, acts, refusal, unknown, waiting_for_code
 from core.policy import Work, no_write
 from core.review.guard import steers
@@ -19,6 +20,7 @@ from core.turn.registry import PROVIDER, Registry
 log = logging.getLogger(__name__)
 
 CODE_HOST = "GitHub"
+NOT_NOW = "I cannot find out who you are right now; I keep this and go on when I can."
 
 
 class Doorkeeper:
@@ -97,8 +99,12 @@ class Doorkeeper:
                 return await self.admit(row)
             except DeliveryError as error:
                 log.warning("person unknown", extra={"author": row.incoming.author.id, "error": str(error)})
-            sentence = "I cannot find out who you are right now; I keep this and go on when I can."
-            await self._say(f"who/{row.incoming.key}", Notice(body=sentence))
+                match error:
+                    case TargetGone(code=code):  # Only an administrator can end this.
+                        name, why = f"who/{row.incoming.key}/{code}", in_the_way(code)
+                    case _:
+                        name, why = f"who/{row.incoming.key}", NOT_NOW
+            await self._say(name, Notice(body=why))
             await asyncio.sleep(pauses[min(tries, len(pauses) - 1)])
             tries += 1
 
