@@ -43,10 +43,11 @@ def shared() -> dict[str, Review]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def common(stage: Stage, platform: str, shared: dict[str, Review]) -> Review:
     """One that is ready, for all scenarios that bring their own people and leave it open."""
-    if platform not in shared:
-        review = Review(Talk(ROOMS[platform](stage)))
-        await review.ready()
-        shared[platform] = review
+    if not shared:
+        # Of all platforms now: once Ann is linked, she opens hers herself.
+        for name, room in ROOMS.items():
+            shared[name] = Review(Talk(room(stage)))
+            await shared[name].ready()
     return shared[platform]
 
 
@@ -132,8 +133,11 @@ async def test_an_approval_of_ones_own(common: Review) -> None:
     await common.until_told("ann", "You asked for this work, so your approval does not count.")
     await talk.until(lambda: common.reviews("ann") == ["APPROVED"], "it is at GitHub all the same")
 
-    ours = [one for one in common.home.checks if one.sha == common.pull.head_sha]
-    assert ours[-1].conclusion == "failure"
+    def judged() -> bool:
+        ours = [one for one in common.home.checks if one.sha == common.pull.head_sha]
+        return ours[-1].conclusion == "failure"
+
+    await talk.until(judged, "the check says so soon")
 
 
 @scenario("Pull requests", "a guest and somebody from another organisation are refused")

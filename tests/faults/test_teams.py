@@ -292,10 +292,15 @@ async def test_an_answer_to_an_event_that_was_lost_brings_it_again_and_changes_n
 async def test_while_teams_is_away_linear_goes_on_and_all_arrives_afterwards(
     thread: TeamsThread, calm: Seen
 ) -> None:
-    faults = thread.stage.teams.api.faults
+    faults, calls = thread.stage.teams.api.faults, thread.stage.teams.api.log
+    before = len(calls)
+
+    async def go_away() -> None:
+        faults.is_down = True
+
+    faults.at("send", "before", go_away, when=lambda fields: SAID in str(fields))
     thread.mention(ASKED)
-    await thread.until(thread.cards, "the progress is shown")
-    faults.is_down = True
+    await thread.until(lambda: any(one.status == 503 for one in calls[before:]), "the answer is refused")
     await thread.until(lambda: thread.told("response"), "Linear has the answer")
     faults.is_down = False
     await over(thread)
