@@ -9,6 +9,9 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from github.credentials import AppJwt, InstallationToken
 from github.errors import Forbidden, Invalid, NotFound, NotInstalled, Unauthorized
@@ -82,15 +85,11 @@ class GitHubApp:
     def __init__(self, wire: Wire, *, app_id: str, private_key: str) -> None:
         self._wire = wire
         self._app_id = app_id
-        self._key = private_key
         self._kept: dict[tuple[str, tuple[tuple[str, str], ...]], _Kept] = {}
-        try:
-            self.jwt()
-        except (ValueError, TypeError, jwt.PyJWTError):
-            refused = ValueError("the private key of the GitHub App cannot be read; it must be the PEM file")
-        else:
-            return
-        raise refused  # Outside, for the error that says why may repeat the key.
+        key = _rsa_key(private_key)
+        if key is None:
+            raise ValueError("the private key of the GitHub App cannot be read; it must be the PEM file")
+        self._key = key
 
     def jwt(self) -> AppJwt:
         """A token of the app itself, made here, good for some minutes."""
@@ -229,3 +228,12 @@ def _granted(installation: Installation, asked: Permissions) -> dict[str, str]:
 
 def _slot(repo: str, permissions: Permissions) -> tuple[str, tuple[tuple[str, str], ...]]:
     return repo.casefold(), tuple(sorted(permissions.items()))
+
+
+def _rsa_key(pem: str) -> RSAPrivateKey | None:
+    """Read once: that takes a hundred times as long as signing. Errors stay here: they may repeat the key."""
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, RSAPrivateKey) else None
