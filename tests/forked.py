@@ -15,9 +15,10 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 HASTE = 20.0
-"""How much faster the service may talk than the platforms allow: their stand-ins are told to allow it, too.
+"""How much faster the service talks than platforms allow and people read; the stand-ins are told to allow it.
 
-What one scenario had used up of a workspace's quota, the next ones would wait for.
+What one scenario had used up of a workspace's quota, the next ones would wait for. The pace itself is tested
+with clocks that tests turn, and in `make bench` on stand-ins that do refuse.
 """
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -76,7 +77,9 @@ def _serve(folder: str, environment: dict[str, str], log: str) -> None:
 def _hasten() -> None:
     from bots import chats
     from bots.teams import limits
+    from core.mirror import chat_sink
     from core.mirror.budget import Limit
+    from github import pace
 
     def faster(limit: Limit) -> Limit:
         longer = faster(limit.longer) if limit.longer else None
@@ -84,3 +87,5 @@ def _hasten() -> None:
 
     for module, name in ((chats, "SLACK_LIMITS"), (limits, "TEAMS_LIMITS")):
         setattr(module, name, {cost: faster(limit) for cost, limit in getattr(module, name).items()})
+    pace.WRITE_GAP_S /= HASTE
+    chat_sink.CARD_INTERVAL_S /= HASTE
