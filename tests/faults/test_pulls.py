@@ -8,6 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from playground.github_faults import Fault
 from playground.github_git import run
 from playground.slack_blocks import elements_of
 from playground.stage import HOSTED, Stage
@@ -120,7 +121,7 @@ async def test_kills_on_the_way_to_a_merge_leave_one_review_and_one_merge(thread
     await press(pulls, "Merge")
     label = f"Merge {pull.head_sha[:7]} as squash"
     await pulls.told("U0EVE", label)
-    await dies(theatre, lambda: press(pulls, label), look, github(MERGE, "executed"))
+    await dies(theatre, lambda: press(pulls, label), look_for_a_wish, github(MERGE, "executed"))
     await thread.until_shown("Merged by Eve as squash")
     await thread.until(
         lambda: any("Merged by Eve" in one for one in thread.told("response")), "Linear tells of it"
@@ -136,6 +137,17 @@ async def test_kills_on_the_way_to_a_merge_leave_one_review_and_one_merge(thread
     assert [sum(words in one for one in told) for words in ("Approved by Eve at", "Merged by Eve")] == [1, 1]
     assert len(pulls.told_to("U0EVE")) == 3, pulls.told_to("U0EVE")
     thread.same_story()
+
+
+def look_for_a_wish(theatre: Theatre) -> None:
+    """The service dies before it looks for a wish that is stored; it looks for other reasons, too."""
+    there = theatre.stage.github
+
+    async def kill() -> None:
+        there.fail(LOOK, Fault(drop="before"))
+        await theatre.kill()
+
+    there.moments.at(LOOK, "before", kill, when=lambda _: wishes(theatre.stage, "due") > 0)
 
 
 async def press(pulls: Pulls, label: str) -> None:
@@ -154,5 +166,12 @@ def hold(stage: Stage) -> None:
     """As it is when the link is confirmed and nothing that waited for it was let go on."""
     with closing(sqlite3.connect(stage.folder / "var" / "threadline.db")) as database, database:
         database.execute("UPDATE acts SET state = 'held', once = NULL WHERE state = 'due'")
-        assert database.execute("SELECT count(*) FROM acts WHERE state = 'held'").fetchone() == (1,)
-        assert database.execute("SELECT count(*) FROM acts WHERE state = 'due'").fetchone() == (0,)
+    assert (wishes(stage, "held"), wishes(stage, "due")) == (1, 0)
+
+
+def wishes(stage: Stage, state: str) -> int:
+    """How many are stored in that state."""
+    with closing(sqlite3.connect(stage.folder / "var" / "threadline.db")) as database:
+        counted = database.execute("SELECT count(*) FROM acts WHERE state = ?", (state,))
+        [number] = counted.fetchone()
+    return int(number)
