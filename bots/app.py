@@ -81,10 +81,8 @@ class Threadline:
         self._queue = TurnQueue(self._database, data_dir=settings.data_dir)
         store = SessionStore(self._database, now=time.time, redact=redact)
         self._people = PeopleStore(self._database, store, now=time.time)
-        workspaces, readers = (
-            Workspaces(settings.data_dir),
-            {one.name: one.bot.surface for one in self._chats},
-        )
+        workspaces = Workspaces(settings.data_dir)
+        readers = {one.name: one.bot.surface for one in self._chats}
         repositories = [_repository(one, settings) for one in settings.repositories]
         self._readers = readers
         self._code = self._reviewing(settings, store, workspaces, repositories, redact)

@@ -123,10 +123,7 @@ def _manifest(asked: argparse.Namespace) -> int:
 
 def _teams_manifest(asked: argparse.Namespace) -> None:
     package = teams_package(asked.url, asked.app_id, asked.name, asked.version)
-    try:
-        asked.out.write_bytes(package)
-    except FileNotFoundError:
-        raise ValueError(f"there is no folder {asked.out.parent}: make it first") from None
+    _write(asked.out, package)
     print(f"{asked.out} is written: upload it in Teams under Apps, Manage your apps.")
     print(f"It has version {asked.version}; a package that is to replace it needs a higher --version.")
     print(f"The bot's messaging endpoint is {asked.url.rstrip('/')}{TEAMS_PATH}")
@@ -138,11 +135,21 @@ def _github_manifest(asked: argparse.Namespace) -> None:
         print(json.dumps(manifest, indent=2))
         print(HOW_TO_REGISTER, file=sys.stderr)
         return
-    asked.out.write_text(registration_form(manifest, asked.organization, web_url=asked.web_url), "utf-8")
+    form = registration_form(manifest, asked.organization, web_url=asked.web_url)
+    _write(asked.out, form.encode())
     print(
         f"{asked.out} is written: open it in a browser, and press the button. Then, within an hour, take the"
     )
     print("code from the address that GitHub leads to, and go on as docs/install.md says.")
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except FileNotFoundError:
+        raise ValueError(f"there is no folder {path.parent}: make it first") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _with_settings(work: Callable[[Settings], Coroutine[Any, Any, int]], *, offline: bool = False) -> int:

@@ -2,8 +2,9 @@
 
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Final, Protocol, TypeVar
 
 from core.errors import HeadMoved, LinkLost, Refused, Throttled, TryLater
@@ -20,7 +21,7 @@ from core.pulls import (
 from github import errors
 from github.acts import Event, GitHubActs
 from github.app import CHECKS, PULLS, PUSH, READ, GitHubApp, Permissions
-from github.checks import GitHubChecks
+from github.checks import Conclusion, GitHubChecks
 from github.client import GitHubClient, wherever
 from github.credentials import InstallationToken, PersonalToken, UserToken
 from github.facts import OURS, facts_of
@@ -34,6 +35,10 @@ PAUSE_S: Final = 60.0
 """How long to pause when GitHub throttles us without saying for how long."""
 
 BEGIN, END = "<!-- threadline -->", "<!-- /threadline -->"
+
+_CONCLUSIONS: Final[Mapping[bool | None, Conclusion]] = MappingProxyType(
+    {True: "success", False: "failure", None: "action_required"}
+)
 
 _OURS: Final = re.compile(rf"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
 
@@ -183,7 +188,7 @@ class GitHubHost:
         """See `CodeHost.report_review`."""
         if self._app is None:
             return
-        conclusion = {True: "success", False: "failure", None: "action_required"}[verdict.passed]
+        conclusion = _CONCLUSIONS[verdict.passed]
 
         async def report(token: InstallationToken) -> None:
             async def put(repo: str) -> None:
@@ -195,7 +200,7 @@ class GitHubHost:
                     external_id=f"{pull.number}/{sha}",
                     title=verdict.title,
                     summary=verdict.summary,
-                    conclusion=conclusion,  # type: ignore[arg-type] # One of GitHub's words.
+                    conclusion=conclusion,
                 )
 
             await wherever(self._client, token, pull.repository, put)

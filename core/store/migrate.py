@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.util.exc import CommandError
 
 from core.errors import StoreUnavailable
 
@@ -25,13 +26,16 @@ def upgrade(url: str) -> None:
         url: "sqlite:////absolute/path.db" (its folder is created) or "postgresql://...".
 
     Raises:
-        StoreUnavailable: The database cannot be opened or written.
+        StoreUnavailable: The database cannot be opened or written, or is of a newer version.
         OSError: Its folder cannot be created.
     """
     if path := _sqlite_file(url):
         path.parent.mkdir(parents=True, exist_ok=True)
     with _transaction(url) as connection:
-        command.upgrade(_config(connection), "head")
+        try:
+            command.upgrade(_config(connection), "head")
+        except CommandError as error:
+            raise StoreUnavailable(f"the database belongs to a newer Threadline: {error}") from error
 
 
 def current(url: str) -> str | None:
@@ -78,8 +82,9 @@ def _transaction(url: str, *, begin: str = "BEGIN IMMEDIATE") -> Iterator[sa.Con
     try:
         with engine.begin() as connection:
             yield connection
-    except sa.exc.OperationalError as error:
-        raise StoreUnavailable(str(error.orig)) from error
+    except sa.exc.DatabaseError as error:  # Not only Operational: a file may be damaged, or no database.
+        file = _sqlite_file(url)
+        raise StoreUnavailable(f"{file}: {error.orig}" if file else str(error.orig)) from error
     finally:
         engine.dispose()
 

@@ -306,6 +306,30 @@ def test_the_page_that_registers_the_github_app_is_written(
     assert "docs/install.md" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("out", "problem"), [("nowhere/app.html", "there is no folder"), (".", "Is a directory")]
+)
+def test_a_page_that_cannot_be_written_is_said_in_words(
+    out: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["manifest", "github", "--url", "https://bot.test", "--out", str(tmp_path / out)]
+    assert main(asked) == USAGE_ERROR
+    err = capsys.readouterr().err
+    assert problem in err
+    assert "Errno" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_database_is_one_line(
+    alone: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "threadline.db"
+    file.write_bytes(b"something else" * 100)
+    alone.setenv("THREADLINE_DATABASE_URL", f"sqlite:///{file}")
+    assert main(["audit", "--verify"]) == 1
+    assert capsys.readouterr().err == f"threadline: {file}: file is not a database\n"
+
+
 def audited(alone: pytest.MonkeyPatch, tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path / 'threadline.db'}"
     alone.setenv("THREADLINE_DATABASE_URL", url)

@@ -1,5 +1,6 @@
 """The migrations, against real SQLite files."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -115,3 +116,20 @@ def test_draft_is_the_next_revision_and_empty_when_nothing_changed(tmp_path: Pat
     assert drafted.name == f"v{int(newest_revision()) + 1:04}_nothing_new.py"
     assert f'down_revision = "{newest_revision()}"' in text
     assert text.endswith('"""Apply."""\n    pass\n')
+
+
+def test_a_file_that_is_no_database_is_named_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "threadline.db"
+    file.write_bytes(b"something else" * 100)
+    with pytest.raises(StoreUnavailable, match=re.escape(f"{file}: file is not a database")):
+        upgrade(f"sqlite:///{file}")
+    assert file.read_bytes() == b"something else" * 100
+
+
+def test_a_database_of_a_newer_version_is_told_as_that_and_left_alone(url: str, file: Path) -> None:
+    upgrade(url)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreUnavailable, match=r"newer Threadline.*9999"):
+        upgrade(url)
+    assert current(url) == "9999"
